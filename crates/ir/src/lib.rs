@@ -1,1 +1,26 @@
-//! placeholder head
+//! The bound operation: what to do, already permitted. Types only.
+//!
+//! Binding makes these values, planning reads them. Every value in them stays symbolic (literal,
+//! variable or session variable) until SQL is printed, so that one plan serves many requests and one
+//! statement many subscribers. A table is reached only through [`TableAccess`], which only a role's
+//! [`SelectGrant`] gives out: a forgotten row filter cannot be written down.
+//!
+//! Must not know documents, SQL or metadata. Read `grant.rs`, then `select.rs`.
+
+mod condition;
+mod grant;
+mod operation;
+mod premise;
+mod select;
+mod value;
+
+pub use condition::{BoolExp, ColumnScope, Comparison, Nullness, Operand, Operator};
+pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
+pub use operation::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery};
+pub use premise::{Assumption, Observed, Premise, lookup};
+pub use select::{
+    AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
+    AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, Direction, Distinct, Field,
+    FieldValue, Join, Nulls, OrderBy, OrderTarget, Output, SelectArguments, TableSelect,
+};
+pub use value::{Coercion, Input, TypedValue, Value, VariableUse};

@@ -1,0 +1,223 @@
+//! Conditions on rows: permission rules and users' `where` alike.
+
+use std::sync::Arc;
+
+use graphloom_catalog::PgType;
+use graphloom_vocab::ColumnName;
+
+use crate::{GrantedColumn, Join, TableAccess, TypedValue};
+
+/// A condition on a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BoolExp {
+    /// All of them; of none: true.
+    And(Vec<BoolExp>),
+    /// Any of them; of none: false.
+    Or(Vec<BoolExp>),
+    /// Its negation (SQL's: null stays null).
+    Not(Box<BoolExp>),
+    /// About one column.
+    Column {
+        /// The left side.
+        operand: Operand,
+        /// What about it.
+        comparison: Comparison,
+    },
+    /// Some related row that its access lets through satisfies the condition.
+    Related {
+        /// The other table and how its rows match.
+        join: Join,
+        /// About the related row.
+        condition: Box<BoolExp>,
+    },
+    /// Some row of a table, related or not, satisfies the condition (`_exists`).
+    Exists {
+        /// The table.
+        access: TableAccess,
+        /// About that row.
+        condition: Box<BoolExp>,
+    },
+}
+
+impl BoolExp {
+    /// True for every row.
+    pub fn always() -> Self {
+        Self::And(Vec::new())
+    }
+
+    /// Whether it is trivially true.
+    pub fn is_always(&self) -> bool {
+        matches!(self, Self::And(parts) if parts.iter().all(Self::is_always))
+    }
+}
+
+/// The left side of a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operand {
+    column: ColumnName,
+    ty: PgType,
+    mask: Option<Arc<BoolExp>>,
+    /// Compare after a cast to this type (`_cast`).
+    pub cast: Option<PgType>,
+}
+
+impl Operand {
+    /// A column the role may see; its mask comes along.
+    pub fn granted(column: &GrantedColumn) -> Self {
+        Self {
+            column: column.name().clone(),
+            ty: column.ty().clone(),
+            mask: column.mask().cloned(),
+            cast: None,
+        }
+    }
+
+    /// A column as a permission rule sees it: any of the table's.
+    pub fn in_rule(column: &graphloom_catalog::Column) -> Self {
+        Self {
+            column: column.name.clone(),
+            ty: column.ty.clone(),
+            mask: None,
+            cast: None,
+        }
+    }
+
+    /// The column.
+    pub fn column(&self) -> &ColumnName {
+        &self.column
+    }
+
+    /// The column's own type, before any cast.
+    pub fn ty(&self) -> &PgType {
+        &self.ty
+    }
+
+    /// The condition under which its value may be seen.
+    pub fn mask(&self) -> Option<&Arc<BoolExp>> {
+        self.mask.as_ref()
+    }
+}
+
+/// What is asked about the left side.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Comparison {
+    /// `_is_null`.
+    IsNull(Nullness),
+    /// An operator and its operand; for `In` and `Nin` and the `…Any` operators an array.
+    Value(Operator, TypedValue),
+    /// Another column (`_ceq` and relatives; rules only).
+    Column {
+        /// One of the six order operators.
+        operator: Operator,
+        /// The row the other column is of.
+        scope: ColumnScope,
+        /// The other column.
+        column: ColumnName,
+    },
+    /// `_st_d_within`, `_st_3d_d_within`.
+    DWithin {
+        /// Which of the two.
+        operator: Operator,
+        /// In the units of the type (geography: metres).
+        distance: TypedValue,
+        /// The other shape.
+        from: TypedValue,
+        /// Geography only.
+        use_spheroid: Option<TypedValue>,
+    },
+    /// `_st_intersects_nband_geom` (band first) and `_st_intersects_geom_nband` (shape first).
+    RasterBand {
+        /// Which of the two.
+        operator: Operator,
+        /// Band number; only the second form may leave it out.
+        nband: Option<TypedValue>,
+        /// The shape.
+        geommin: TypedValue,
+    },
+}
+
+/// Which way `_is_null` asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nullness {
+    /// `IS NULL`.
+    Null,
+    /// `IS NOT NULL`.
+    NotNull,
+}
+
+/// Which row a compared column is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnScope {
+    /// The row the condition is about.
+    Current,
+    /// The row of the table the whole permission rule is about.
+    Root,
+}
+
+macro_rules! operators {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A comparison operator; the text is its GraphQL name in the default naming convention.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Operator {
+            $($(#[$doc])* #[doc = concat!("`", $name, "`")] $variant,)*
+        }
+
+        impl Operator {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The GraphQL name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+operators! {
+    Eq = "_eq",
+    Neq = "_neq",
+    Gt = "_gt",
+    Lt = "_lt",
+    Gte = "_gte",
+    Lte = "_lte",
+    In = "_in",
+    Nin = "_nin",
+    Like = "_like",
+    Nlike = "_nlike",
+    Ilike = "_ilike",
+    Nilike = "_nilike",
+    Similar = "_similar",
+    Nsimilar = "_nsimilar",
+    Regex = "_regex",
+    Iregex = "_iregex",
+    Nregex = "_nregex",
+    Niregex = "_niregex",
+    Contains = "_contains",
+    ContainedIn = "_contained_in",
+    HasKey = "_has_key",
+    HasKeysAny = "_has_keys_any",
+    HasKeysAll = "_has_keys_all",
+    StContains = "_st_contains",
+    StCrosses = "_st_crosses",
+    StEquals = "_st_equals",
+    StIntersects = "_st_intersects",
+    St3dIntersects = "_st_3d_intersects",
+    StOverlaps = "_st_overlaps",
+    StTouches = "_st_touches",
+    StWithin = "_st_within",
+    StDWithin = "_st_d_within",
+    St3dDWithin = "_st_3d_d_within",
+    StIntersectsRast = "_st_intersects_rast",
+    StIntersectsNbandGeom = "_st_intersects_nband_geom",
+    StIntersectsGeomNband = "_st_intersects_geom_nband",
+    Ancestor = "_ancestor",
+    AncestorAny = "_ancestor_any",
+    Descendant = "_descendant",
+    DescendantAny = "_descendant_any",
+    Matches = "_matches",
+    MatchesAny = "_matches_any",
+    MatchesFulltext = "_matches_fulltext",
+}

@@ -1,0 +1,62 @@
+//! One operation, bound: its root fields in response order.
+
+use std::sync::Arc;
+
+use graphloom_vocab::{ErrorPath, SourceName};
+
+use crate::{AggregateSelect, Premise, TableSelect};
+
+/// A whole operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundOperation {
+    /// Query, mutation or subscription.
+    pub kind: OperationKind,
+    /// In response order; keys are unique.
+    pub roots: Vec<RootField>,
+    /// What was assumed about the variables.
+    pub premise: Premise,
+}
+
+/// Which root type an operation starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationKind {
+    /// `query`.
+    Query,
+    /// `mutation`.
+    Mutation,
+    /// `subscription`.
+    Subscription,
+}
+
+/// A root field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RootField {
+    /// The response key.
+    pub key: Arc<str>,
+    /// Where its errors are reported: `$.selectionSet.<key>`.
+    pub path: ErrorPath,
+    /// What stands there.
+    pub value: RootValue,
+}
+
+/// What a root field is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RootValue {
+    /// A JSON text known without any database: `__typename`, introspection, placeholders.
+    Constant(Arc<str>),
+    /// A source's namespace: an object of further root fields.
+    Namespace(Vec<RootField>),
+    /// Rows of a source.
+    Source(SourceName, Box<SourceQuery>),
+}
+
+/// What is asked of a source: one statement each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceQuery {
+    /// A list of objects.
+    List(TableSelect),
+    /// One object or null (`_by_pk`); the filter names at most one row.
+    One(TableSelect),
+    /// An aggregate object.
+    Aggregate(AggregateSelect),
+}

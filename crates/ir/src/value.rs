@@ -1,0 +1,96 @@
+//! Values that stay symbolic: each becomes one parameter of a statement.
+
+use std::sync::Arc;
+
+use graphloom_catalog::PgType;
+use graphloom_vocab::{ErrorPath, GraphqlName, Json, PathSegment, SessionVariableName};
+
+/// A value and the Postgres type it is used as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TypedValue {
+    /// Where it comes from.
+    pub value: Value,
+    /// What the parameter is cast to.
+    pub ty: PgType,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// Known when the operation was bound: Postgres' text form; `None` is NULL.
+    Literal(Option<Arc<str>>),
+    /// Depends on the request's variables.
+    Variable(Arc<VariableUse>),
+    /// A session variable's text; absent is an error at execution.
+    Session(SessionVariableName),
+    /// All session variables as one JSON object (for session arguments of functions).
+    SessionObject,
+}
+
+/// A use of variables as one value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VariableUse {
+    /// The value with its variables.
+    pub input: Input,
+    /// How its JSON becomes Postgres text.
+    pub coercion: Coercion,
+    /// Where an unfit value is reported.
+    pub path: ErrorPath,
+}
+
+/// An input value with variables inside.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A constant of the document, as JSON.
+    Constant(Json),
+    /// A variable, or a part of it if the path is not empty.
+    Variable {
+        /// Its name without `$`.
+        name: GraphqlName,
+        /// Into its JSON value.
+        path: Vec<PathSegment>,
+    },
+    /// A list of the document that has variables in it.
+    List(Vec<Input>),
+    /// An object of the document that has variables in it.
+    Object(Vec<(Arc<str>, Input)>),
+}
+
+/// How a JSON value becomes Postgres text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Coercion {
+    /// By the rules of this type; null becomes NULL. `graphql_type` is named in errors.
+    Scalar {
+        /// The Postgres type.
+        ty: PgType,
+        /// As errors name it, such as `Int`.
+        graphql_type: Arc<str>,
+    },
+    /// A list (a single value is a list of one) as a Postgres array literal of these elements.
+    List {
+        /// The element's Postgres type.
+        element: PgType,
+        /// The element as errors name it.
+        graphql_type: Arc<str>,
+    },
+    /// One of an enum table's values.
+    Enum {
+        /// As errors name it, such as `colors_enum`.
+        graphql_type: Arc<str>,
+        /// The values, in schema order.
+        values: Arc<[GraphqlName]>,
+    },
+    /// A list of an enum table's values as a `text[]` literal.
+    EnumList {
+        /// As errors name it.
+        graphql_type: Arc<str>,
+        /// The values, in schema order.
+        values: Arc<[GraphqlName]>,
+    },
+    /// `limit`: a non-negative 32-bit integer; null is no limit.
+    Limit,
+    /// `offset`: a 64-bit integer, as number or text; null is none.
+    Offset,
+    /// A JSON path's text (`$.a.b[0]`) as a `text[]` literal.
+    JsonPath,
+}
