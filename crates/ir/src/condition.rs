@@ -17,12 +17,7 @@ pub enum BoolExp {
     /// Its negation (SQL's: null stays null).
     Not(Box<BoolExp>),
     /// About one column.
-    Column {
-        /// The left side.
-        operand: Operand,
-        /// What about it.
-        comparison: Comparison,
-    },
+    Column(Box<ColumnCondition>),
     /// Some related row that its access lets through satisfies the condition.
     Related {
         /// The other table and how its rows match.
@@ -39,7 +34,24 @@ pub enum BoolExp {
     },
 }
 
+/// A condition about one column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnCondition {
+    /// The left side.
+    pub operand: Operand,
+    /// What about it.
+    pub comparison: Comparison,
+}
+
 impl BoolExp {
+    /// About one column.
+    pub fn column(operand: Operand, comparison: Comparison) -> Self {
+        Self::Column(Box::new(ColumnCondition {
+            operand,
+            comparison,
+        }))
+    }
+
     /// True for every row.
     pub fn always() -> Self {
         Self::And(Vec::new())

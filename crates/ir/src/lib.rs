@@ -14,7 +14,9 @@ mod premise;
 mod select;
 mod value;
 
-pub use condition::{BoolExp, ColumnScope, Comparison, Nullness, Operand, Operator};
+pub use condition::{
+    BoolExp, ColumnCondition, ColumnScope, Comparison, Nullness, Operand, Operator,
+};
 pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery};
 pub use premise::{Assumption, Observed, Premise, lookup};
