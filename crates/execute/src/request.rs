@@ -1,0 +1,68 @@
+//! A GraphQL request and its answer, before and after any transport.
+
+use bytes::Bytes;
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result};
+
+/// One GraphQL request: `{"query", "operationName", "variables"}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphqlRequest {
+    /// The document.
+    pub query: String,
+    /// Which of its operations.
+    pub operation_name: Option<String>,
+    /// Values of its variables.
+    pub variables: JsonObject,
+}
+
+/// What kind of operation was run, for logs and transports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// `query`.
+    Query,
+    /// `mutation`.
+    Mutation,
+    /// `subscription`: refused over HTTP, later served over the websocket.
+    Subscription,
+}
+
+/// A successful answer.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The JSON text of the `data` object, without the envelope.
+    pub data: Bytes,
+    /// What ran.
+    pub kind: RequestKind,
+    /// `(root field, SQL)` of every statement, for the query log.
+    pub statements: Vec<(String, String)>,
+}
+
+impl GraphqlRequest {
+    /// Reads `{"query": …, "operationName"?: …, "variables"?: …}`. Errors are `parse-failed` at the key.
+    pub fn from_json(body: Json) -> Result<Self> {
+        let Json::Object(mut body) = body else {
+            let message = "parsing GraphQLRequest failed, expected Object, but encountered another type";
+            return Err(Error::parse_failed(message));
+        };
+        let query = match body.remove("query") {
+            Some(Json::String(query)) => query,
+            Some(_) => return Err(wrong_type("query", "String")),
+            None => return Err(Error::parse_failed("the key 'query' was not present")),
+        };
+        let operation_name = match body.remove("operationName") {
+            None | Some(Json::Null) => None,
+            Some(Json::String(name)) => Some(name),
+            Some(_) => return Err(wrong_type("operationName", "String")),
+        };
+        let variables = match body.remove("variables") {
+            None | Some(Json::Null) => JsonObject::new(),
+            Some(Json::Object(variables)) => variables,
+            Some(_) => return Err(wrong_type("variables", "Object")),
+        };
+        Ok(Self { query, operation_name, variables })
+    }
+}
+
+fn wrong_type(key: &str, expected: &str) -> Error {
+    let message = format!("parsing {key} failed, expected {expected}, but encountered another type");
+    Error::new(ErrorCode::ParseFailed, message).at(ErrorPath::keys(&[key]))
+}
