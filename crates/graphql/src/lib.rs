@@ -1,1 +1,15 @@
-//! placeholder head
+//! The GraphQL language: documents, values, types, and reading a document from text.
+//!
+//! Knows no Postgres, no roles and no schema. Terms are the specification's (October 2021).
+//! Read `document.rs` first.
+
+mod document;
+mod parse;
+mod types;
+
+pub use document::{
+    Directive, Document, Field, Fragment, FragmentSpread, InlineFragment, Operation, OperationType,
+    Selection, Value, VariableDefinition,
+};
+pub use parse::{Limits, SyntaxError, parse};
+pub use types::TypeRef;
