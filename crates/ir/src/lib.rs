@@ -1,14 +1,18 @@
-//! The bound operation: what to do, already permitted. Types only.
+//! The bound operation: what to do, already permitted.
 //!
 //! Binding makes these values, planning reads them. Every value in them stays symbolic (literal,
 //! variable or session variable) until SQL is printed, so that one plan serves many requests and one
 //! statement many subscribers. A table is reached only through [`TableAccess`], which only a role's
 //! [`SelectGrant`] gives out: a forgotten row filter cannot be written down.
 //!
+//! Types, and the one function of their own: [`coerce::coerce`], JSON to a parameter's text.
 //! Must not know documents, SQL or metadata. Read `grant.rs`, then `select.rs`.
 
+pub mod coerce;
 mod condition;
+mod geojson;
 mod grant;
+mod json_path;
 mod operation;
 mod premise;
 mod select;
