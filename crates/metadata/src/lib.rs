@@ -1,7 +1,14 @@
 //! The metadata document as typed values; the only crate that reads and writes its JSON shapes.
 //!
-//! Must not know Postgres' catalog, GraphQL or I/O. Read `types.rs` first.
+//! Must not know Postgres' catalog, GraphQL or I/O. Read `types.rs` first, then `decode.rs`: metadata
+//! commands decode their arguments with the same pieces.
 
+pub mod decode;
+mod encode;
+mod keys;
 pub mod types;
 
+pub use decode::{Decode, Document, Fields};
+pub use encode::Encode;
+pub use keys::UnknownKey;
 pub use types::Metadata;

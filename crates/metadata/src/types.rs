@@ -2,7 +2,7 @@
 //!
 //! Every struct has `extra`: keys this build does not know, kept in order so that no valid document
 //! loses one. Nothing here is checked against a database, and names are as the document gives them.
-//! `decode.rs` reads these shapes from JSON, `encode.rs` writes them back with defaults omitted.
+//! `decode/` reads these shapes from JSON, `encode/` writes them back with defaults omitted.
 
 use graphloom_vocab::{
     ColumnName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName,
@@ -28,7 +28,7 @@ pub struct Source {
     pub name: SourceName,
     /// `postgres`, or a kind we do not serve (then everything in it is inconsistent).
     pub kind: String,
-    /// Tracked tables in document order.
+    /// Tracked tables in document order. Empty for kinds other than `postgres`: theirs are in `extra`.
     pub tables: IndexMap<QualifiedTable, Table>,
     /// Tracked functions in document order.
     pub functions: IndexMap<QualifiedFunction, Function>,
@@ -151,6 +151,8 @@ pub struct RootFieldConfiguration {
     pub name: Option<String>,
     /// Its description instead of the generated one.
     pub comment: Comment,
+    /// Unknown keys.
+    pub extra: JsonObject,
 }
 
 /// A column's field name and description.
@@ -183,7 +185,7 @@ pub struct Relationship {
     pub using: RelationshipUsing,
     /// For people.
     pub comment: Option<String>,
-    /// Unknown keys.
+    /// Unknown keys of the relationship and, under `using`, of what is below it.
     pub extra: JsonObject,
 }
 
@@ -284,7 +286,7 @@ pub struct SelectPermission {
 /// What an insert permission grants.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InsertPermission {
-    /// Settable columns; `None` in the document means none here (`Columns::List(vec![])`).
+    /// Settable columns; a document without the key means all of them (`Columns::All`), as v2 reads it.
     pub columns: Columns,
     /// What every inserted row must satisfy.
     pub check: Json,
@@ -341,7 +343,7 @@ pub struct Function {
     pub permissions: Vec<RoleName>,
     /// Description.
     pub comment: Comment,
-    /// Unknown keys.
+    /// Unknown keys; those of a permission are under `permissions`, by role.
     pub extra: JsonObject,
 }
 
