@@ -22,9 +22,9 @@ pub(crate) use connection::READ_COMMITTED;
 pub(crate) use document::SECTIONS;
 pub use document::{Document, LegacyMetadata};
 pub use relationship::{ArrayRelationship, ObjectRelationship};
-pub(crate) use source::OPAQUE as SOURCE_OPAQUE;
+pub(crate) use source::KEPT as SOURCE_KEPT;
 pub use source::function_configuration;
-pub(crate) use table::OPAQUE as TABLE_OPAQUE;
+pub(crate) use table::KEPT as TABLE_KEPT;
 
 /// A value that can be read from JSON.
 pub trait Decode: Sized {
@@ -103,16 +103,21 @@ impl<'a> Fields<'a> {
     /// A key's value as it is, null included.
     pub fn raw(&mut self, key: &'static str) -> Option<&'a Json> {
         let json = self.object.get(key)?;
-        self.taken.push(key);
+        // Once only: `rest` compares counts.
+        if !self.taken.contains(&key) {
+            self.taken.push(key);
+        }
         Some(json)
     }
 
-    /// Moves a key's value as it is into `into`, unless it is missing, null or an empty list or object.
-    pub fn keep(&mut self, key: &'static str, into: &mut JsonObject) {
-        if let Some(json) = self.raw(key)
+    /// Copies a key's value into `into`, unless it is missing, null or an empty list or object.
+    ///
+    /// The order of a list of named things means nothing: it becomes that of their names, as exported.
+    pub(crate) fn keep(&mut self, kept: &Kept, into: &mut JsonObject) {
+        if let Some(json) = self.raw(kept.key)
             && !is_empty(json)
         {
-            into.insert(key.to_owned(), json.clone());
+            into.insert(kept.key.to_owned(), kept.sorted(json));
         }
     }
 
@@ -174,6 +179,40 @@ impl<'a> Fields<'a> {
         if !rest.is_empty() {
             extra.insert(key.to_owned(), Json::Object(rest));
         }
+    }
+}
+
+/// A key whose value is stored and exported unread.
+pub(crate) struct Kept {
+    /// The key.
+    pub(crate) key: &'static str,
+    /// For a list: the key that its items are told apart by.
+    pub(crate) sort_key: Option<&'static str>,
+}
+
+impl Kept {
+    /// A list of things told apart by `sort_key`.
+    pub(crate) const fn list(key: &'static str, sort_key: &'static str) -> Self {
+        let sort_key = Some(sort_key);
+        Self { key, sort_key }
+    }
+
+    /// Anything else.
+    pub(crate) const fn value(key: &'static str) -> Self {
+        let sort_key = None;
+        Self { key, sort_key }
+    }
+
+    /// The value, with its items in order; as it is if an item has no such key.
+    pub(crate) fn sorted(&self, json: &Json) -> Json {
+        let mut json = json.clone();
+        if let (Some(sort_key), Json::Array(items)) = (self.sort_key, &mut json) {
+            let name = |item: &Json| item.get(sort_key).and_then(Json::as_str).map(str::to_owned);
+            if items.iter().all(|item| name(item).is_some()) {
+                items.sort_by_key(name);
+            }
+        }
+        json
     }
 }
 

@@ -14,6 +14,7 @@ use graphloom_vocab::{Json, JsonObject, QualifiedFunction, QualifiedTable, Schem
 
 pub use permission::Encode;
 
+use crate::decode::Kept;
 use crate::types::Comment;
 
 /// An object in the making, keys in the order they are put.
@@ -50,15 +51,10 @@ impl Writer {
         }
     }
 
-    /// A key that is kept unread, at its place; a list is sorted by `sort_key`.
-    fn put_kept(&mut self, key: &str, extra: &JsonObject, sort_key: Option<&str>) {
-        let Some(json) = extra.get(key) else {
-            return;
-        };
-        match (json, sort_key) {
-            (Json::Array(items), Some(sort_key)) => self.put(key, sorted_by(items, sort_key)),
-            _ => self.put(key, json.clone()),
-        }
+    /// A key that is kept unread, at its place; items that commands appended come into order.
+    fn put_kept(&mut self, kept: &Kept, extra: &JsonObject) {
+        let json = extra.get(kept.key).map(|json| kept.sorted(json));
+        self.put_some(kept.key, json);
     }
 
     /// The object, with what is unknown behind what is known.
@@ -85,16 +81,6 @@ fn merge(object: &mut JsonObject, unknown: &JsonObject) {
             }
         }
     }
-}
-
-/// Items in the order of a text key; as they are if one does not have it.
-fn sorted_by(items: &[Json], key: &str) -> Vec<Json> {
-    let text = |item: &Json| item.get(key).and_then(Json::as_str).map(ToOwned::to_owned);
-    let mut items = items.to_vec();
-    if items.iter().all(|item| text(item).is_some()) {
-        items.sort_by_key(text);
-    }
-    items
 }
 
 /// The same value with every object's keys in alphabetical order.

@@ -50,7 +50,23 @@ impl Source {
         }
         for (index, function) in self.functions.values().enumerate() {
             let at = at.key("functions").index(index);
-            collect_nested(&at, &function.extra, &["permissions"], found);
+            for (key, json) in &function.extra {
+                let (true, Some(by_role)) = (key == "permissions", json.as_object()) else {
+                    found.push(UnknownKey {
+                        at: at.clone(),
+                        key,
+                    });
+                    continue;
+                };
+                for (role, unknown) in by_role {
+                    let at = at.key(key).key(role);
+                    let unknown = unknown.as_object().into_iter().flatten();
+                    found.extend(unknown.map(|(key, _)| UnknownKey {
+                        at: at.clone(),
+                        key,
+                    }));
+                }
+            }
         }
     }
 }

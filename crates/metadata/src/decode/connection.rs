@@ -3,19 +3,23 @@
 use graphloom_vocab::{Error, Json, JsonObject, Result};
 
 use super::names::graphql_name;
-use super::{Decode, Fields, mismatch, text};
+use super::{Decode, Fields, Kept, mismatch, text};
 use crate::types::{ConnectionInfo, DatabaseUrl, SourceConfiguration, SourceCustomization};
 
 /// Keys of a source's configuration that are kept as they are.
-const OPAQUE: [&str; 3] = ["read_replicas", "connection_template", "connection_set"];
+const KEPT: [Kept; 3] = [
+    Kept::value("read_replicas"),
+    Kept::value("connection_template"),
+    Kept::value("connection_set"),
+];
 
 impl Decode for SourceConfiguration {
     fn decode(json: &Json) -> Result<Self> {
         let mut fields = Fields::of(json, "PostgresConnConfiguration")?;
         let connection_info = fields.required("connection_info")?;
         let mut extra = JsonObject::new();
-        for key in OPAQUE {
-            fields.keep(key, &mut extra);
+        for kept in &KEPT {
+            fields.keep(kept, &mut extra);
         }
         let extensions_schema = fields.optional_with("extensions_schema", text)?;
         if let Some(schema) = extensions_schema.filter(|schema| *schema != "public") {

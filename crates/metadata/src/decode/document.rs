@@ -11,33 +11,25 @@ use graphloom_vocab::{
 use indexmap::IndexMap;
 
 use super::source::{functions, tables};
-use super::{Decode, Fields, mismatch};
+use super::{Decode, Fields, Kept, mismatch};
 use crate::types::{Comment, Function, InheritedRole, Metadata, Source, Table};
 
 /// A top-level key that is kept as it is.
 pub(crate) struct Section {
-    /// The key.
-    pub(crate) key: &'static str,
-    /// For a list: what its items are told apart by, which is also what an export sorts them by.
-    pub(crate) sort_key: Option<&'static str>,
+    /// The key, and for a list what its items are told apart by.
+    pub(crate) kept: Kept,
     /// For a list that refuses two items with the same name: its plural in that error.
     things: Option<&'static str>,
 }
 
 const fn list(key: &'static str, sort_key: &'static str, things: Option<&'static str>) -> Section {
-    Section {
-        key,
-        sort_key: Some(sort_key),
-        things,
-    }
+    let kept = Kept::list(key, sort_key);
+    Section { kept, things }
 }
 
 const fn object(key: &'static str) -> Section {
-    Section {
-        key,
-        sort_key: None,
-        things: None,
-    }
+    let kept = Kept::value(key);
+    Section { kept, things: None }
 }
 
 /// In the order of an export; `inherited_roles` come before `graphql_schema_introspection`.
@@ -224,13 +216,11 @@ impl Decode for InheritedRole {
 
 fn read_sections(mut fields: Fields<'_>) -> Result<JsonObject> {
     let mut sections = JsonObject::new();
-    for section in &SECTIONS {
-        fields.optional_with(section.key, |json| check_section(section, json))?;
-        fields.keep(section.key, &mut sections);
-        if let (Some(things), Some(Json::Array(items))) =
-            (section.things, sections.get(section.key))
-        {
-            let name = section.sort_key.unwrap_or("name");
+    for Section { kept, things } in &SECTIONS {
+        fields.optional_with(kept.key, |json| check_section(kept, json))?;
+        fields.keep(kept, &mut sections);
+        let items = sections.get(kept.key).and_then(Json::as_array);
+        if let (Some(things), Some(items), Some(name)) = (things, items, kept.sort_key) {
             refuse_duplicates(items, name, things)?;
         }
     }
@@ -238,11 +228,11 @@ fn read_sections(mut fields: Fields<'_>) -> Result<JsonObject> {
     Ok(sections)
 }
 
-fn check_section(section: &Section, json: &Json) -> Result<()> {
-    match (section.sort_key, json) {
+fn check_section(kept: &Kept, json: &Json) -> Result<()> {
+    match (kept.sort_key, json) {
         (Some(_), Json::Array(_)) | (None, Json::Object(_)) => Ok(()),
         (Some(_), _) => Err(mismatch("[]", "Array", json)),
-        (None, _) => Err(mismatch(section.key, "Object", json)),
+        (None, _) => Err(mismatch(kept.key, "Object", json)),
     }
 }
 

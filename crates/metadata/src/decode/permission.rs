@@ -3,7 +3,7 @@
 //! Filters and checks stay JSON here; what their columns and operators mean is for whoever has a
 //! table's columns.
 
-use graphloom_vocab::{ColumnName, Error, Json, Result};
+use graphloom_vocab::{ColumnName, Error, Json, JsonObject, Result};
 use indexmap::IndexMap;
 
 use super::{Decode, Fields, below_index, map_entries, mismatch, text};
@@ -14,11 +14,22 @@ use crate::types::{
 impl<T: Decode> Decode for Permission<T> {
     fn decode(json: &Json) -> Result<Self> {
         let mut fields = Fields::of(json, "PermDef")?;
+        let mut permission = Self::decode_fields(&mut fields)?;
+        permission.extra = fields.rest();
+        Ok(permission)
+    }
+}
+
+impl<T: Decode> Permission<T> {
+    /// Reads a permission's own keys out of a larger object, such as a command's arguments.
+    ///
+    /// Unknown keys stay in `fields`: only the caller knows which others are its own.
+    pub fn decode_fields(fields: &mut Fields<'_>) -> Result<Self> {
         Ok(Self {
             role: fields.required("role")?,
             permission: fields.required("permission")?,
             comment: fields.optional("comment")?,
-            extra: fields.rest(),
+            extra: JsonObject::new(),
         })
     }
 }

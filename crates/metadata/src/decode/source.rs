@@ -7,16 +7,16 @@ use indexmap::IndexMap;
 
 use super::names::graphql_name;
 use super::table::refuse_duplicate_names;
-use super::{Decode, Fields, below_index, is_empty, text};
+use super::{Decode, Fields, Kept, below_index, is_empty, text};
 use crate::types::{Function, Source, SourceConfiguration, SourceCustomization, Table};
 
 /// Keys of a source that are kept as they are, in the order of an export.
-pub(crate) const OPAQUE: [&str; 5] = [
-    "native_queries",
-    "stored_procedures",
-    "logical_models",
-    "query_tags",
-    "health_check",
+pub(crate) const KEPT: [Kept; 5] = [
+    Kept::list("native_queries", "root_field_name"),
+    Kept::list("stored_procedures", "stored_procedure"),
+    Kept::list("logical_models", "name"),
+    Kept::value("query_tags"),
+    Kept::value("health_check"),
 ];
 
 /// The kind that is served; `pg` is another spelling of it.
@@ -41,8 +41,8 @@ impl Decode for Source {
             customization: fields.or_default("customization")?,
             extra: JsonObject::new(),
         };
-        for key in OPAQUE {
-            fields.keep(key, &mut source.extra);
+        for kept in &KEPT {
+            fields.keep(kept, &mut source.extra);
         }
         source.extra.extend(fields.rest());
         Ok(source)
@@ -61,8 +61,11 @@ impl Source {
         let configuration = fields.optional("configuration")?.unwrap_or_default();
         let customization: SourceCustomization = fields.or_default("customization")?;
         let mut extra = JsonObject::new();
-        for key in ["tables", "functions"].into_iter().chain(OPAQUE) {
-            fields.keep(key, &mut extra);
+        for kept in [Kept::value("tables"), Kept::value("functions")]
+            .iter()
+            .chain(&KEPT)
+        {
+            fields.keep(kept, &mut extra);
         }
         extra.extend(fields.rest());
         Ok(Self {

@@ -5,18 +5,18 @@ use indexmap::IndexMap;
 
 use super::names::graphql_name;
 use super::relationship::{ArrayRelationship, ObjectRelationship};
-use super::{Decode, Fields, below_key, map_entries, mismatch, non_empty_text, text};
+use super::{Decode, Fields, Kept, below_key, map_entries, mismatch, non_empty_text, text};
 use crate::types::{
     ColumnConfiguration, Comment, ComputedField, Permission, RootFieldConfiguration, Table,
     TableConfiguration,
 };
 
 /// Keys of a table that are kept as they are, in the order of an export.
-pub(crate) const OPAQUE: [&str; 4] = [
-    "remote_relationships",
-    "event_triggers",
-    "apollo_federation_config",
-    "logical_model",
+pub(crate) const KEPT: [Kept; 4] = [
+    Kept::list("remote_relationships", "name"),
+    Kept::list("event_triggers", "name"),
+    Kept::value("apollo_federation_config"),
+    Kept::value("logical_model"),
 ];
 
 impl Decode for Table {
@@ -55,8 +55,8 @@ impl Decode for Table {
             delete_permissions: permissions(&mut fields, "delete_permissions")?,
             extra: JsonObject::new(),
         };
-        for key in OPAQUE {
-            fields.keep(key, &mut table.extra);
+        for kept in &KEPT {
+            fields.keep(kept, &mut table.extra);
         }
         table.extra.extend(fields.rest());
         Ok(table)

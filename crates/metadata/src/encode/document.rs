@@ -17,14 +17,14 @@ impl Metadata {
         let sources: Vec<Json> = sources.into_iter().map(Source::to_json).collect();
         document.put("sources", sources);
         for section in &SECTIONS {
-            if section.key == "graphql_schema_introspection" {
+            if section.kept.key == "graphql_schema_introspection" {
                 let roles = sorted_values(&self.inherited_roles).into_iter();
                 document.put_non_empty(
                     "inherited_roles",
                     roles.map(InheritedRole::to_json).collect(),
                 );
             }
-            document.put_kept(section.key, &self.sections, section.sort_key);
+            document.put_kept(&section.kept, &self.sections);
         }
         document.finish(&self.sections)
     }

@@ -3,7 +3,7 @@
 use graphloom_vocab::{Json, JsonObject};
 
 use super::{Writer, canonical, canonical_object, function_name, sorted_values};
-use crate::decode::{READ_COMMITTED, SOURCE_OPAQUE};
+use crate::decode::{READ_COMMITTED, SOURCE_KEPT};
 use crate::types::{
     ConnectionInfo, DatabaseUrl, Function, Source, SourceConfiguration, SourceCustomization, Table,
 };
@@ -22,15 +22,11 @@ impl Source {
         } else {
             let tables = self.extra.get("tables").cloned();
             source.put("tables", tables.unwrap_or_else(|| Json::Array(Vec::new())));
-            source.put_kept("functions", &self.extra, None);
+            source.put_some("functions", self.extra.get("functions").cloned());
         }
-        for key in &SOURCE_OPAQUE[..3] {
-            let sort_key = match *key {
-                "native_queries" => "root_field_name",
-                "logical_models" => "name",
-                _ => "stored_procedure",
-            };
-            source.put_kept(key, &self.extra, Some(sort_key));
+        let [native_queries, procedures, models, query_tags, health_check] = &SOURCE_KEPT;
+        for kept in [native_queries, procedures, models] {
+            source.put_kept(kept, &self.extra);
         }
         if self.is_postgres() {
             source.put("configuration", self.configuration.to_json());
@@ -40,11 +36,11 @@ impl Source {
                 Json::Object(self.configuration.extra.clone()),
             );
         }
-        source.put_kept("query_tags", &self.extra, None);
+        source.put_kept(query_tags, &self.extra);
         if self.customization != SourceCustomization::default() {
             source.put("customization", self.customization.to_json());
         }
-        source.put_kept("health_check", &self.extra, None);
+        source.put_kept(health_check, &self.extra);
         source.finish(&self.extra)
     }
 }

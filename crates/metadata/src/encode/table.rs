@@ -3,7 +3,7 @@
 use graphloom_vocab::{Json, JsonObject};
 
 use super::{Writer, function_name, sorted_values, table_name};
-use crate::decode::TABLE_OPAQUE;
+use crate::decode::TABLE_KEPT;
 use crate::types::{
     ColumnConfiguration, Comment, ComputedField, Permission, Relationship, RootFieldConfiguration,
     Table, TableConfiguration,
@@ -30,13 +30,14 @@ impl Table {
             "computed_fields",
             fields.map(ComputedField::to_json).collect(),
         );
-        table.put_kept("remote_relationships", &self.extra, Some("name"));
+        let [remote_relationships, others @ ..] = &TABLE_KEPT;
+        table.put_kept(remote_relationships, &self.extra);
         table.put_non_empty("insert_permissions", permissions(&self.insert_permissions));
         table.put_non_empty("select_permissions", permissions(&self.select_permissions));
         table.put_non_empty("update_permissions", permissions(&self.update_permissions));
         table.put_non_empty("delete_permissions", permissions(&self.delete_permissions));
-        for key in &TABLE_OPAQUE[1..] {
-            table.put_kept(key, &self.extra, Some("name"));
+        for kept in others {
+            table.put_kept(kept, &self.extra);
         }
         table.finish(&self.extra)
     }

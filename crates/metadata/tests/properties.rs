@@ -1,0 +1,545 @@
+//! Whatever the types can say survives being written and read, and means the same in any order.
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+use graphloom_metadata::Metadata;
+use graphloom_metadata::types::{
+    ColumnConfiguration, Columns, Comment, ComputedField, ConnectionInfo, DatabaseUrl,
+    DeletePermission, Function, InheritedRole, InsertPermission, InsertionOrder, Permission,
+    Relationship, RelationshipUsing, RootFieldConfiguration, SelectPermission, Source,
+    SourceConfiguration, SourceCustomization, Table, TableConfiguration, UpdatePermission,
+};
+use graphloom_vocab::{
+    ColumnName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName,
+    SourceName,
+};
+use indexmap::IndexMap;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// Any text that is not empty, odd characters included.
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z]{1,3}", "\\PC{1,4}", Just("x\"y\\z".to_owned())]
+}
+
+fn graphql_name() -> impl Strategy<Value = String> {
+    "[_a-z][_a-zA-Z0-9]{0,6}"
+}
+
+fn column() -> impl Strategy<Value = ColumnName> {
+    name().prop_map(ColumnName::new)
+}
+
+fn table_name() -> impl Strategy<Value = QualifiedTable> {
+    let schema = prop_oneof![Just("public".to_owned()), name()];
+    (schema, name()).prop_map(|(schema, name)| QualifiedTable::new(schema, name))
+}
+
+fn function_name() -> impl Strategy<Value = QualifiedFunction> {
+    table_name()
+        .prop_map(|table| QualifiedFunction::new(table.schema.as_str(), table.name.as_str()))
+}
+
+fn json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        name().prop_map(Json::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Json::Array),
+            object_of(inner).prop_map(Json::Object),
+        ]
+    })
+}
+
+fn object_of(value: impl Strategy<Value = Json>) -> impl Strategy<Value = JsonObject> {
+    vec((name(), value), 0..3).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn rule() -> impl Strategy<Value = Json> {
+    object_of(json()).prop_map(Json::Object)
+}
+
+/// Keys that no part of the format has.
+fn unknown() -> impl Strategy<Value = JsonObject> {
+    let entry = (0..3_u8, json()).prop_map(|(n, json)| (format!("unknown {n}"), json));
+    vec(entry, 0..2).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn comment() -> impl Strategy<Value = Comment> {
+    prop_oneof![
+        Just(Comment::Automatic),
+        "\\PC{0,4}".prop_map(Comment::Explicit)
+    ]
+}
+
+fn columns() -> impl Strategy<Value = Columns> {
+    prop_oneof![
+        Just(Columns::All),
+        vec(column(), 0..3).prop_map(Columns::List)
+    ]
+}
+
+fn presets() -> impl Strategy<Value = IndexMap<ColumnName, Json>> {
+    vec((column(), json()), 0..3).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn validate_input() -> impl Strategy<Value = Option<Json>> {
+    let validation = object_of(json()).prop_map(|mut definition| {
+        definition.insert("url".to_owned(), Json::from("http://v"));
+        serde_json::json!({"type": "http", "definition": definition})
+    });
+    option::of(validation)
+}
+
+fn permissions<T: std::fmt::Debug>(
+    permission: impl Strategy<Value = T>,
+) -> impl Strategy<Value = IndexMap<RoleName, Permission<T>>> {
+    let permission = (name(), permission, option::of(name()), unknown()).prop_map(
+        |(role, permission, comment, extra)| {
+            let role = RoleName::new(role);
+            let key = role.clone();
+            let permission = Permission {
+                role,
+                permission,
+                comment,
+                extra,
+            };
+            (key, permission)
+        },
+    );
+    vec(permission, 0..3).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn select_permission() -> impl Strategy<Value = SelectPermission> {
+    let words = |all: &'static [&'static str]| {
+        let chosen = proptest::sample::subsequence(all, 0..=all.len());
+        option::of(chosen.prop_map(|words| words.iter().map(|&w| w.to_owned()).collect()))
+    };
+    let query = words(&["select", "select_by_pk", "select_aggregate"]);
+    let subscription = words(&["select", "select_by_pk", "select_stream"]);
+    let computed_fields = vec(name(), 0..3);
+    (
+        columns(),
+        computed_fields,
+        rule(),
+        option::of(any::<i64>()),
+        any::<bool>(),
+        query,
+        subscription,
+        unknown(),
+    )
+        .prop_map(
+            |(columns, computed_fields, filter, limit, allow_aggregations, query, sub, extra)| {
+                SelectPermission {
+                    columns,
+                    computed_fields,
+                    filter,
+                    limit,
+                    allow_aggregations,
+                    query_root_fields: query,
+                    subscription_root_fields: sub,
+                    extra,
+                }
+            },
+        )
+}
+
+fn insert_permission() -> impl Strategy<Value = InsertPermission> {
+    (
+        columns(),
+        rule(),
+        presets(),
+        any::<bool>(),
+        validate_input(),
+        unknown(),
+    )
+        .prop_map(
+            |(columns, check, set, backend_only, validate_input, extra)| InsertPermission {
+                columns,
+                check,
+                set,
+                backend_only,
+                validate_input,
+                extra,
+            },
+        )
+}
+
+fn update_permission() -> impl Strategy<Value = UpdatePermission> {
+    let check = option::of(rule());
+    (
+        columns(),
+        rule(),
+        check,
+        presets(),
+        any::<bool>(),
+        validate_input(),
+        unknown(),
+    )
+        .prop_map(
+            |(columns, filter, check, set, backend_only, validate_input, extra)| UpdatePermission {
+                columns,
+                filter,
+                check,
+                set,
+                backend_only,
+                validate_input,
+                extra,
+            },
+        )
+}
+
+fn delete_permission() -> impl Strategy<Value = DeletePermission> {
+    (rule(), any::<bool>(), validate_input(), unknown()).prop_map(
+        |(filter, backend_only, validate_input, extra)| DeletePermission {
+            filter,
+            backend_only,
+            validate_input,
+            extra,
+        },
+    )
+}
+
+fn manual() -> impl Strategy<Value = RelationshipUsing> {
+    let order = option::of(prop_oneof![
+        Just(InsertionOrder::BeforeParent),
+        Just(InsertionOrder::AfterParent)
+    ]);
+    (table_name(), vec((column(), column()), 0..3), order).prop_map(
+        |(remote_table, mapping, insertion_order)| RelationshipUsing::Manual {
+            remote_table,
+            column_mapping: mapping.into_iter().collect(),
+            insertion_order,
+        },
+    )
+}
+
+fn remote_key() -> impl Strategy<Value = RelationshipUsing> {
+    (table_name(), vec(column(), 1..3))
+        .prop_map(|(table, columns)| RelationshipUsing::ForeignKeyOnRemote { table, columns })
+}
+
+fn own_key() -> impl Strategy<Value = RelationshipUsing> {
+    vec(column(), 1..3).prop_map(RelationshipUsing::ForeignKeyOn)
+}
+
+fn relationships(
+    using: impl Strategy<Value = RelationshipUsing>,
+) -> impl Strategy<Value = IndexMap<RelationshipName, Relationship>> {
+    let relationship =
+        (name(), using, option::of(name()), unknown()).prop_map(|(name, using, comment, extra)| {
+            let name = RelationshipName::new(name);
+            let key = name.clone();
+            let relationship = Relationship {
+                name,
+                using,
+                comment,
+                extra,
+            };
+            (key, relationship)
+        });
+    vec(relationship, 0..3).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn configuration() -> impl Strategy<Value = TableConfiguration> {
+    let column_config = (option::of(graphql_name()), comment(), unknown()).prop_map(
+        |(custom_name, comment, extra)| ColumnConfiguration {
+            custom_name,
+            comment,
+            extra,
+        },
+    );
+    let column_config = vec((column(), column_config), 0..3).prop_map(|entries| {
+        let mut config: IndexMap<_, _> = entries.into_iter().collect();
+        // An entry that says nothing is not kept.
+        config.retain(|_, column| *column != ColumnConfiguration::default());
+        config
+    });
+    let root_field = (any::<bool>(), comment(), unknown());
+    let root_fields = vec(root_field, 0..4).prop_map(|fields| {
+        let names = ["select", "insert_one", "delete_by_pk", "update"];
+        let fields = names.into_iter().zip(fields);
+        let fields = fields.map(|(key, (named, comment, extra))| {
+            let field = RootFieldConfiguration {
+                name: named.then(|| format!("my_{key}")),
+                comment,
+                extra,
+            };
+            (key.to_owned(), field)
+        });
+        fields
+            .filter(|(_, field)| *field != RootFieldConfiguration::default())
+            .collect()
+    });
+    (
+        option::of(graphql_name()),
+        root_fields,
+        column_config,
+        comment(),
+        unknown(),
+    )
+        .prop_map(
+            |(custom_name, custom_root_fields, column_config, comment, extra)| TableConfiguration {
+                custom_name,
+                custom_root_fields,
+                column_config,
+                comment,
+                extra,
+            },
+        )
+}
+
+fn computed_fields() -> impl Strategy<Value = IndexMap<String, ComputedField>> {
+    let argument = || option::of(name());
+    let field = (
+        name(),
+        function_name(),
+        argument(),
+        argument(),
+        comment(),
+        unknown(),
+    )
+        .prop_map(
+            |(name, function, table_argument, session_argument, comment, extra)| {
+                let field = ComputedField {
+                    name: name.clone(),
+                    function,
+                    table_argument,
+                    session_argument,
+                    comment,
+                    extra,
+                };
+                (name, field)
+            },
+        );
+    vec(field, 0..3).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn table() -> impl Strategy<Value = Table> {
+    let permissions = (
+        permissions(insert_permission()),
+        permissions(select_permission()),
+        permissions(update_permission()),
+        permissions(delete_permission()),
+    );
+    let object_relationships = relationships(prop_oneof![own_key(), remote_key(), manual()]);
+    let array_relationships = relationships(prop_oneof![remote_key(), manual()]);
+    (
+        (table_name(), any::<bool>(), configuration()),
+        object_relationships,
+        array_relationships,
+        computed_fields(),
+        permissions,
+        unknown(),
+    )
+        .prop_map(
+            |((table, is_enum, configuration), objects, arrays, fields, permissions, extra)| {
+                Table {
+                    table,
+                    is_enum,
+                    configuration,
+                    object_relationships: objects,
+                    array_relationships: arrays,
+                    computed_fields: fields,
+                    insert_permissions: permissions.0,
+                    select_permissions: permissions.1,
+                    update_permissions: permissions.2,
+                    delete_permissions: permissions.3,
+                    extra,
+                }
+            },
+        )
+}
+
+fn function() -> impl Strategy<Value = Function> {
+    let configuration = option::of(Just("mutation")).prop_map(|exposed_as| {
+        let exposed_as = exposed_as.map(|word| ("exposed_as".to_owned(), Json::from(word)));
+        exposed_as.into_iter().collect()
+    });
+    let roles = proptest::sample::subsequence(vec!["r", "s", "t"], 0..=3);
+    (function_name(), configuration, roles, comment(), unknown()).prop_map(
+        |(function, configuration, roles, comment, extra)| Function {
+            function,
+            configuration,
+            permissions: roles.into_iter().map(RoleName::new).collect(),
+            comment,
+            extra,
+        },
+    )
+}
+
+fn source_configuration() -> impl Strategy<Value = SourceConfiguration> {
+    let url = prop_oneof![
+        name().prop_map(DatabaseUrl::Url),
+        name().prop_map(DatabaseUrl::FromEnv),
+        name().prop_map(DatabaseUrl::FromFile),
+    ];
+    let level = proptest::sample::select(vec!["read-committed", "serializable"]);
+    let pool = option::of(any::<u16>().prop_map(|max| {
+        let max = ("max_connections".to_owned(), Json::from(max));
+        JsonObject::from_iter([max])
+    }));
+    (url, pool, any::<bool>(), level, unknown(), unknown()).prop_map(
+        |(url, pool_settings, prepared, level, extra, outer)| SourceConfiguration {
+            connection_info: ConnectionInfo {
+                database_url: Some(url),
+                pool_settings,
+                use_prepared_statements: Some(prepared),
+                isolation_level: Some(level.to_owned()),
+                ssl_configuration: None,
+                extra,
+            },
+            extra: outer,
+        },
+    )
+}
+
+fn customization() -> impl Strategy<Value = SourceCustomization> {
+    let word = || option::of(graphql_name());
+    (word(), word(), word(), word(), word(), unknown()).prop_map(
+        |(namespace, prefix, suffix, type_prefix, type_suffix, extra)| SourceCustomization {
+            naming_convention: namespace.as_ref().map(|_| "graphql-default".to_owned()),
+            namespace,
+            root_fields_prefix: prefix,
+            root_fields_suffix: suffix,
+            type_names_prefix: type_prefix,
+            type_names_suffix: type_suffix,
+            extra,
+        },
+    )
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    (
+        prop_oneof![Just("default".to_owned()), name()],
+        vec(table(), 0..3),
+        vec(function(), 0..3),
+        source_configuration(),
+        customization(),
+        unknown(),
+    )
+        .prop_map(
+            |(name, tables, functions, configuration, customization, extra)| Source {
+                name: SourceName::new(name),
+                kind: "postgres".to_owned(),
+                tables: tables.into_iter().map(|t| (t.table.clone(), t)).collect(),
+                functions: functions
+                    .into_iter()
+                    .map(|f| (f.function.clone(), f))
+                    .collect(),
+                configuration,
+                customization,
+                extra,
+            },
+        )
+}
+
+fn metadata() -> impl Strategy<Value = Metadata> {
+    let roles = proptest::sample::subsequence(vec!["r", "s", "t"], 0..=3);
+    let role = (name(), roles, unknown()).prop_map(|(name, parents, extra)| {
+        let role_name = RoleName::new(name);
+        let role = InheritedRole {
+            role_name: role_name.clone(),
+            role_set: parents.into_iter().map(RoleName::new).collect(),
+            extra,
+        };
+        (role_name, role)
+    });
+    (vec(source(), 0..3), vec(role, 0..3), unknown()).prop_map(|(sources, roles, sections)| {
+        Metadata {
+            sources: sources.into_iter().map(|s| (s.name.clone(), s)).collect(),
+            inherited_roles: roles.into_iter().collect(),
+            sections,
+        }
+    })
+}
+
+/// The same document with every object's keys the other way round.
+fn reversed(json: &Json) -> Json {
+    match json {
+        Json::Array(items) => items.iter().map(reversed).collect(),
+        Json::Object(object) => {
+            let entries = object.iter().rev();
+            Json::Object(
+                entries
+                    .map(|(key, json)| (key.clone(), reversed(json)))
+                    .collect(),
+            )
+        }
+        _ => json.clone(),
+    }
+}
+
+/// The same document with its named lists the other way round.
+fn lists_reversed(mut json: Json) -> Json {
+    let reverse = |list: Option<&mut Json>| {
+        if let Some(Json::Array(items)) = list {
+            items.reverse();
+        }
+    };
+    for source in json["sources"].as_array_mut().unwrap() {
+        for table in source["tables"].as_array_mut().unwrap() {
+            for list in [
+                "object_relationships",
+                "select_permissions",
+                "computed_fields",
+            ] {
+                reverse(table.get_mut(list));
+            }
+        }
+        reverse(source.get_mut("tables"));
+        reverse(source.get_mut("functions"));
+    }
+    reverse(json.get_mut("sources"));
+    reverse(json.get_mut("inherited_roles"));
+    json
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_the_types_say_survives(metadata in metadata()) {
+        let exported = metadata.to_json();
+        let read = Metadata::from_json(&exported).unwrap();
+        prop_assert_eq!(&read, &metadata);
+        prop_assert_eq!(read.to_json().to_string(), exported.to_string());
+        // Bytes, not only values: through text as a store or a client has it.
+        let text = exported.to_string();
+        let parsed: Json = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(Metadata::from_json(&parsed).unwrap(), metadata);
+    }
+
+    #[test]
+    fn order_means_nothing(metadata in metadata()) {
+        let exported = metadata.to_json();
+        let shuffled = lists_reversed(reversed(&exported));
+        let read = Metadata::from_json(&shuffled).unwrap();
+        prop_assert_eq!(&read, &metadata);
+        // Unknown keys stay in the order they came, so what is left equal is the value.
+        prop_assert_eq!(read.to_json(), exported);
+    }
+
+    #[test]
+    fn every_unknown_key_is_reported(metadata in metadata()) {
+        let text = metadata.to_json().to_string();
+        let written = text.matches("\"unknown ").count();
+        let found = metadata.unknown_keys().filter(|key| key.key.starts_with("unknown ")).count();
+        prop_assert_eq!(found, written);
+    }
+
+    #[test]
+    fn no_document_panics(json in json()) {
+        let mut document = serde_json::json!({"version": 3, "sources": [{"name": "s"}]});
+        document["sources"][0]["tables"] = serde_json::json!([json.clone()]);
+        document["sources"][0]["configuration"] = json.clone();
+        document["actions"] = json;
+        if let Ok(metadata) = Metadata::from_json(&document) {
+            metadata.to_json();
+        }
+    }
+}
