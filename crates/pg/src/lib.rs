@@ -1,1 +1,38 @@
-//! placeholder head
+//! Postgres: connection settings, pools, transactions, execution, introspection and SQLSTATE.
+//!
+//! The only crate that names the driver; none of its types appear outside. Knows nothing of GraphQL,
+//! metadata or roles, and reads no environment: what libpq takes from variables is handed in as a
+//! lookup. Fixed statements are the files under `sql/`; every other statement comes from outside as
+//! text with its parameters beside it.
+//!
+//! Read next: `options.rs` (where to connect), `connect.rs` (one session), `pool.rs` (many),
+//! `connection.rs` (statements), `error.rs` and `translate.rs` (what clients see), `introspect.rs`.
+
+mod cache;
+mod connect;
+mod connection;
+mod error;
+mod introspect;
+mod options;
+mod pool;
+mod session;
+mod simple;
+mod sqlstate;
+mod tls;
+mod transaction;
+mod translate;
+mod values;
+
+pub use cache::Statement;
+pub use connect::connect_once;
+pub use connection::Connection;
+pub use error::{
+    ConnectFailure, ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext,
+};
+pub use introspect::{Scope, introspect, introspect_functions, introspect_tables};
+pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
+pub use pool::{Pool, PoolOptions, PoolStatus, StatementMode};
+pub use simple::{SimpleOutcome, TextTable};
+pub use sqlstate::SqlState;
+pub use transaction::{AccessMode, Isolation, Transaction};
+pub use translate::Purpose;

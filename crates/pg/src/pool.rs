@@ -1,0 +1,325 @@
+//! A bounded pool of sessions for one database.
+//!
+//! Our own rather than a pool crate: the pool must know that a session whose statement was abandoned
+//! keeps its place until the server has let go of it, and that one which ran a user's SQL is reset
+//! first. Nothing is asked of the server on checkout; the driver notices by itself when a connection
+//! ends. Read next: `connection.rs`.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::connect;
+use crate::connection::Connection;
+use crate::error::{PgError, PgErrorKind};
+use crate::options::ConnectionOptions;
+use crate::session::{Session, SessionSettings};
+use crate::transaction::{AccessMode, Isolation, Transaction};
+
+/// Pause before the first repeated attempt to connect; it doubles each time.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Bounds of the interval at which idle sessions are looked through.
+const SWEEP_MIN: Duration = Duration::from_millis(100);
+const SWEEP_MAX: Duration = Duration::from_secs(30);
+
+/// Whether statements are prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementMode {
+    /// Named prepared statements, at most so many per connection.
+    Prepared {
+        /// The bound of the cache.
+        cached_max: usize,
+    },
+    /// Unnamed statements only, for poolers in transaction mode.
+    Unprepared,
+}
+
+/// How a pool behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// The most connections it opens.
+    pub max_connections: usize,
+    /// How long a caller waits for a free connection; `None` is without limit.
+    pub wait_limit: Option<Duration>,
+    /// After how long without use a connection is closed.
+    pub idle_timeout: Duration,
+    /// After how long a connection is closed once it is not in use; `None` is never.
+    pub connection_lifetime: Option<Duration>,
+    /// How many more attempts are made if a connection cannot be opened for a passing reason.
+    pub connect_retries: u32,
+    /// Whether statements are prepared.
+    pub statements: StatementMode,
+    /// The level of [`Connection::begin`].
+    pub isolation: Isolation,
+    /// `statement_timeout` of every session; `None` leaves the server's.
+    pub statement_timeout: Option<Duration>,
+}
+
+impl Default for PoolOptions {
+    /// The defaults of a source's `pool_settings`.
+    fn default() -> Self {
+        Self {
+            max_connections: 50,
+            wait_limit: None,
+            idle_timeout: Duration::from_mins(3),
+            connection_lifetime: Some(Duration::from_mins(10)),
+            connect_retries: 1,
+            statements: StatementMode::Prepared { cached_max: 256 },
+            isolation: Isolation::ReadCommitted,
+            statement_timeout: None,
+        }
+    }
+}
+
+/// A pool's numbers at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Connections nobody uses.
+    pub idle: usize,
+    /// Connections in use, being opened or being cleaned up.
+    pub in_use: usize,
+    /// Callers waiting for one.
+    pub waiting: usize,
+}
+
+/// A pool of connections; clones share it.
+#[derive(Clone)]
+pub struct Pool(Arc<Shared>);
+
+struct Shared {
+    connect: ConnectionOptions,
+    options: PoolOptions,
+    places: Arc<Semaphore>,
+    /// The most recently used last: it is taken first, so that the others become old.
+    idle: Mutex<Vec<Idle>>,
+    waiting: AtomicUsize,
+    is_swept: AtomicBool,
+}
+
+struct Idle {
+    session: Session,
+    since: Instant,
+}
+
+impl Pool {
+    /// A pool for those settings. Opens nothing yet.
+    pub fn new(connect: ConnectionOptions, options: PoolOptions) -> Self {
+        let places = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self(Arc::new(Shared {
+            connect,
+            options,
+            places: Arc::new(Semaphore::new(places)),
+            idle: Mutex::new(Vec::new()),
+            waiting: AtomicUsize::new(0),
+            is_swept: AtomicBool::new(false),
+        }))
+    }
+
+    /// A connection: an idle one, or a new one if there may be more.
+    ///
+    /// Fails with [`PgErrorKind::PoolTimeout`] if none became free in time, [`PgErrorKind::PoolClosed`],
+    /// or why none could be opened.
+    pub async fn get(&self) -> Result<Connection, PgError> {
+        let permit = self.wait().await?;
+        let session = match self.0.take_idle() {
+            Some(session) => session,
+            None => self.open().await?,
+        };
+        let place = Place {
+            pool: Arc::downgrade(&self.0),
+            _permit: permit,
+        };
+        Ok(Connection::pooled(session, place, self.0.options.isolation))
+    }
+
+    /// A connection inside a transaction at the pool's isolation level.
+    pub async fn begin(&self, access: AccessMode) -> Result<Transaction, PgError> {
+        self.get().await?.begin(access).await
+    }
+
+    /// Closes idle connections and refuses new use; connections in use are closed when given back.
+    pub fn close(&self) {
+        self.0.places.close();
+        self.0.idle().clear();
+    }
+
+    /// The pool's numbers.
+    pub fn status(&self) -> PoolStatus {
+        let idle = self.0.idle().len();
+        let places = self
+            .0
+            .options
+            .max_connections
+            .clamp(1, Semaphore::MAX_PERMITS);
+        PoolStatus {
+            idle,
+            in_use: places.saturating_sub(self.0.places.available_permits()),
+            waiting: self.0.waiting.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Where the pool connects to.
+    pub fn connection_options(&self) -> &ConnectionOptions {
+        &self.0.connect
+    }
+
+    /// How the pool behaves.
+    pub fn options(&self) -> &PoolOptions {
+        &self.0.options
+    }
+
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, PgError> {
+        let closed = |_| PgError::new(PgErrorKind::PoolClosed);
+        // The common case: a place is free, and nobody needs a timer.
+        if let Ok(permit) = Arc::clone(&self.0.places).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::enter(&self.0.waiting);
+        let acquired = Arc::clone(&self.0.places).acquire_owned();
+        let Some(limit) = self.0.options.wait_limit else {
+            return acquired.await.map_err(closed);
+        };
+        match tokio::time::timeout(limit, acquired).await {
+            Ok(permit) => permit.map_err(closed),
+            Err(_) => Err(PgError::new(PgErrorKind::PoolTimeout {
+                waited: limit,
+                max_connections: self.0.options.max_connections,
+            })),
+        }
+    }
+
+    async fn open(&self) -> Result<Session, PgError> {
+        let settings = SessionSettings {
+            mode: self.0.options.statements,
+            statement_timeout: self.0.options.statement_timeout,
+        };
+        let mut pause = RETRY_PAUSE;
+        let mut retries = self.0.options.connect_retries;
+        let session = loop {
+            match connect::open(&self.0.connect, &settings).await {
+                Ok(session) => break session,
+                Err(error) if retries > 0 && is_transient(&error) => {
+                    tokio::time::sleep(pause).await;
+                    retries -= 1;
+                    pause *= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        if !self.0.is_swept.swap(true, Ordering::Relaxed) {
+            tokio::spawn(sweep(
+                Arc::downgrade(&self.0),
+                sweep_interval(&self.0.options),
+            ));
+        }
+        Ok(session)
+    }
+}
+
+fn is_transient(error: &PgError) -> bool {
+    matches!(error.kind(), PgErrorKind::Connect(failure) if failure.reason.is_transient())
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("connect", &self.0.connect.redacted())
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts a waiting caller for as long as it lives.
+struct Waiting<'p>(&'p AtomicUsize);
+
+impl<'p> Waiting<'p> {
+    fn enter(counter: &'p AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        // Nothing that could panic happens under the lock.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_idle(&self) -> Option<Session> {
+        let mut idle = self.idle();
+        while let Some(Idle { session, .. }) = idle.pop() {
+            if !session.is_closed() && !self.is_too_old(&session) {
+                return Some(session);
+            }
+        }
+        None
+    }
+
+    fn is_too_old(&self, session: &Session) -> bool {
+        let lifetime = self.options.connection_lifetime;
+        lifetime.is_some_and(|lifetime| session.opened.elapsed() >= lifetime)
+    }
+
+    fn sweep(&self) {
+        self.idle().retain(|idle| {
+            !idle.session.is_closed()
+                && !self.is_too_old(&idle.session)
+                && idle.since.elapsed() < self.options.idle_timeout
+        });
+    }
+}
+
+fn sweep_interval(options: &PoolOptions) -> Duration {
+    let shortest = options
+        .connection_lifetime
+        .map_or(options.idle_timeout, |lifetime| {
+            lifetime.min(options.idle_timeout)
+        });
+    (shortest / 2).clamp(SWEEP_MIN, SWEEP_MAX)
+}
+
+/// Closes idle sessions that are due, until the pool is gone or closed.
+async fn sweep(pool: Weak<Shared>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(pool) = pool.upgrade() else { return };
+        if pool.places.is_closed() {
+            return;
+        }
+        pool.sweep();
+    }
+}
+
+/// A session's place in its pool: free again when this is dropped.
+pub(crate) struct Place {
+    /// Weak, so that connections do not keep a dropped pool's idle ones alive.
+    pool: Weak<Shared>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Puts the session among the idle ones, unless it is of no more use, and frees the place.
+    pub(crate) fn give_back(self, session: Session) {
+        if session.is_closed() {
+            return;
+        }
+        if let Some(pool) = self.pool.upgrade()
+            && !pool.places.is_closed()
+            && !pool.is_too_old(&session)
+        {
+            pool.idle().push(Idle {
+                session,
+                since: Instant::now(),
+            });
+        }
+        // The permit goes only now: whoever gets it finds the session.
+    }
+}

@@ -1,0 +1,315 @@
+//! One session with Postgres: the driver's client, its statement cache, and how to interrupt it.
+//!
+//! Knows nothing of pools. Read next: `connect.rs` (how one is opened), `connection.rs` (what callers
+//! see of it).
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use postgres_types::Type;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::AbortHandle;
+use tokio_postgres::{CancelToken, Client, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::cache::{Statement, StatementCache};
+use crate::error::{PgError, PgErrorKind, chain};
+use crate::pool::StatementMode;
+use crate::sqlstate::SqlState;
+use crate::values::TextParameter;
+
+/// How long an abandoned statement is given to end after the first request to cancel it.
+const CANCEL_ROUNDS: u32 = 10;
+/// After how long the request is repeated: the first may have come before the statement.
+const CANCEL_ROUND: Duration = Duration::from_secs(1);
+
+/// The server function that refuses a cached plan whose result type has changed. Its name is not
+/// translated, the message is.
+const STALE_PLAN_ROUTINE: &str = "RevalidateCachedQuery";
+
+/// An open session.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) server_version_num: u32,
+    pub(crate) opened: Instant,
+    pub(crate) mode: StatementMode,
+    pub(crate) statement_timeout: Option<Duration>,
+    statements: StatementCache<tokio_postgres::Statement>,
+    canceller: Canceller,
+    /// Why the driver stopped, once it did.
+    ended: Arc<OnceLock<String>>,
+    driver: AbortHandle,
+}
+
+/// What is needed to cancel a session's statement from elsewhere.
+#[derive(Clone)]
+pub(crate) struct Canceller {
+    token: CancelToken,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Canceller {
+    /// Asks the server to cancel what the session is doing; best effort, like the protocol's.
+    pub(crate) async fn cancel(self) {
+        let request = async {
+            match self.tls {
+                Some(tls) => self.token.cancel_query(tls).await,
+                None => self.token.cancel_query(tokio_postgres::NoTls).await,
+            }
+        };
+        // Nobody is left to tell, and `Session::retire` tries again.
+        drop(tokio::time::timeout(CANCEL_ROUND, request).await);
+    }
+}
+
+/// How a session is to be used.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionSettings {
+    pub(crate) mode: StatementMode,
+    pub(crate) statement_timeout: Option<Duration>,
+}
+
+impl Session {
+    /// Takes over a fresh connection of the driver's and starts the task that moves its bytes.
+    pub(crate) fn start<S, T>(
+        (client, connection): (Client, tokio_postgres::Connection<S, T>),
+        tls: Option<MakeRustlsConnect>,
+        settings: &SessionSettings,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let version = connection.parameter("server_version").unwrap_or_default();
+        let server_version_num = version_num(version);
+        let ended = Arc::new(OnceLock::new());
+        let driver = tokio::spawn(drive(connection, Arc::clone(&ended))).abort_handle();
+        let capacity = match settings.mode {
+            StatementMode::Prepared { cached_max } => cached_max,
+            StatementMode::Unprepared => 1,
+        };
+        Self {
+            canceller: Canceller {
+                token: client.cancel_token(),
+                tls,
+            },
+            client,
+            server_version_num,
+            opened: Instant::now(),
+            mode: settings.mode,
+            statement_timeout: settings.statement_timeout,
+            statements: StatementCache::new(capacity),
+            ended,
+            driver,
+        }
+    }
+
+    /// The settings every session has, in one round trip.
+    pub(crate) async fn set_up(&mut self) -> Result<(), PgError> {
+        let timeout_ms = self
+            .statement_timeout
+            .map(|timeout| timeout.as_millis().to_string());
+        let statement = include_str!("sql/session.sql");
+        self.unprepared_rows(statement, &[timeout_ms.as_deref()])
+            .await
+            .map(drop)
+    }
+
+    /// Brings the session back to what it was when it was opened, after SQL of a user's.
+    pub(crate) async fn reset(&mut self) -> Result<(), PgError> {
+        self.statements.clear();
+        // Two requests: DISCARD ALL does not run inside a transaction, nor in a list of statements.
+        self.client
+            .batch_execute(include_str!("sql/rollback.sql"))
+            .await?;
+        self.client
+            .batch_execute(include_str!("sql/discard_all.sql"))
+            .await?;
+        self.client.clear_type_cache();
+        self.set_up().await
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.ended.get().is_some()
+    }
+
+    pub(crate) fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    pub(crate) fn cached_statements(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// An error of the driver's, with the reason the session ended if it did.
+    pub(crate) fn explain(&self, error: tokio_postgres::Error) -> PgError {
+        let error = PgError::from(error);
+        match (error.kind(), self.ended.get()) {
+            (PgErrorKind::Closed(_), Some(reason)) => {
+                PgError::new(PgErrorKind::Closed(reason.clone()))
+            }
+            _ => error,
+        }
+    }
+
+    /// All rows of a statement. `retry` says whether a plan that went stale may be made anew.
+    pub(crate) async fn rows(
+        &mut self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+        retry: Retry,
+    ) -> Result<Vec<Row>, PgError> {
+        if matches!(self.mode, StatementMode::Unprepared) {
+            return self.unprepared_rows(statement.text(), parameters).await;
+        }
+        let Some(prepared) = self.statements.get(statement) else {
+            return self.freshly_prepared_rows(statement, parameters).await;
+        };
+        let error = match self.prepared_rows(&prepared, parameters).await {
+            Ok(rows) => return Ok(rows),
+            Err(error) => error,
+        };
+        if !is_stale(&error) {
+            return Err(error);
+        }
+        // DDL, or somebody's DEALLOCATE: whatever else is cached is as old.
+        self.statements.clear();
+        match retry {
+            Retry::Once => self.freshly_prepared_rows(statement, parameters).await,
+            Retry::Never => Err(error),
+        }
+    }
+
+    async fn freshly_prepared_rows(
+        &mut self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Row>, PgError> {
+        // No parameter types are given: Postgres infers them from the casts in the text.
+        let prepared = self.client.prepare(statement.text()).await;
+        let prepared = prepared.map_err(|error| self.explain(error))?;
+        self.statements.insert(statement.clone(), prepared.clone());
+        self.prepared_rows(&prepared, parameters).await
+    }
+
+    async fn prepared_rows(
+        &self,
+        prepared: &tokio_postgres::Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Row>, PgError> {
+        let parameters = parameters.iter().map(|value| TextParameter(*value));
+        let rows = async {
+            pin!(self.client.query_raw(prepared, parameters).await?)
+                .try_collect()
+                .await
+        };
+        rows.await.map_err(|error| self.explain(error))
+    }
+
+    async fn unprepared_rows(
+        &self,
+        text: &str,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Row>, PgError> {
+        // `unknown` is what Postgres takes for "infer it", as it does for a prepared statement.
+        let parameters = parameters
+            .iter()
+            .map(|value| (TextParameter(*value), Type::UNKNOWN));
+        let rows = async {
+            pin!(self.client.query_typed_raw(text, parameters).await?)
+                .try_collect()
+                .await
+        };
+        rows.await.map_err(|error| self.explain(error))
+    }
+
+    /// Ends a session whose statement was abandoned: cancels it, waits until the server is done with it
+    /// (so that the pool's bound holds on the server's side too), and closes the connection. It is not
+    /// used again, because a late cancel request would hit an innocent statement.
+    pub(crate) async fn retire(self) {
+        {
+            let mut idle = pin!(self.client.batch_execute(""));
+            for _ in 0..CANCEL_ROUNDS {
+                if tokio::time::timeout(CANCEL_ROUND, &mut idle).await.is_ok() {
+                    return;
+                }
+                self.canceller.clone().cancel().await;
+            }
+        }
+        // The server does not answer: the task would wait for it, and the socket with it.
+        self.driver.abort();
+    }
+}
+
+/// Whether a stale plan may be prepared and run again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    Once,
+    /// Inside a transaction, which the error has aborted.
+    Never,
+}
+
+fn is_stale(error: &PgError) -> bool {
+    error.database().is_some_and(|error| {
+        let changed = error.sqlstate == SqlState::FEATURE_NOT_SUPPORTED
+            && error.routine.as_deref() == Some(STALE_PLAN_ROUTINE);
+        changed || error.sqlstate == SqlState::INVALID_SQL_STATEMENT_NAME
+    })
+}
+
+/// Moves bytes until the session ends. Notices are dropped (`client_min_messages` keeps them to
+/// warnings); notifications have no listener yet.
+async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, ended: Arc<OnceLock<String>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|cx| connection.poll_message(cx)).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                // The first reason stays.
+                ended.get_or_init(|| chain(&error));
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// `15.18 (Debian 15.18-1)` → `150018`, `9.6.24` → `90624`, `17beta1` → `170000`.
+fn version_num(text: &str) -> u32 {
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0).min(9_999));
+    let mut next = || numbers.next().unwrap_or(0);
+    let (major, minor, patch) = (next(), next(), next());
+    if major >= 10 {
+        major * 10_000 + minor
+    } else {
+        major * 10_000 + minor * 100 + patch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        for (text, expected) in [
+            ("15.18 (Debian 15.18-1.pgdg120+1)", 150_018),
+            ("9.6.24", 90_624),
+            ("17beta1", 170_000),
+            ("", 0),
+        ] {
+            assert_eq!(version_num(text), expected, "{text}");
+        }
+    }
+}

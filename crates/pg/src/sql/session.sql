@@ -1,0 +1,8 @@
+-- What every session starts with. $1: statement_timeout in milliseconds, or null for the server's own.
+-- Date and number formats, time zone and search path are left to the server: results look as its
+-- administrator has set them.
+SELECT pg_catalog.set_config('client_min_messages', 'warning', false),
+       pg_catalog.set_config(
+         'statement_timeout',
+         coalesce($1::text, pg_catalog.current_setting('statement_timeout')),
+         false)
