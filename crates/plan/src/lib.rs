@@ -1,1 +1,109 @@
-//! placeholder head
+//! From the bound operation to SQL: one root field becomes one statement, whose one row with one column
+//! holds the JSON text of the field's value.
+//!
+//! ```sql
+//! SELECT coalesce(json_agg(row_to_json(t1.*)), '[]') FROM (
+//!   SELECT t0."id" AS "id", (SELECT …) AS "articles" FROM "public"."author" t0 WHERE … ORDER BY … LIMIT …
+//! ) t1
+//! ```
+//!
+//! Every table comes with its access filter: nothing here can leave it out, for `rows.rs` alone writes a
+//! table into `FROM` and it writes both. Values stay symbolic; equal ones become one parameter.
+//!
+//! Must not know roles, permissions, documents or metadata. The shapes, with the plans Postgres makes of
+//! them, are argued in `docs/sql-shapes.md`. Read `select.rs`, `rows.rs`, then `condition.rs`.
+
+mod aggregate;
+mod column;
+mod condition;
+mod context;
+mod object;
+mod order;
+mod rows;
+mod select;
+mod value;
+
+use graphloom_ir as ir;
+use graphloom_sql as sql;
+
+use crate::context::Context;
+
+/// A statement that answers one root field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatementPlan {
+    /// Its text.
+    pub sql: sql::SqlText,
+    /// What `$1`, `$2` … stand for, in this order. Each is sent as Postgres text (or NULL).
+    pub parameters: Vec<ir::TypedValue>,
+    /// How its rows become the field's value.
+    pub result: ResultShape,
+}
+
+/// How a statement's rows become a root field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultShape {
+    /// Postgres writes the JSON: one row, one column of type `json`, never NULL.
+    JsonText,
+    /// The same, but no row at all means `null`.
+    JsonTextOrNoRow,
+}
+
+/// A statement before it is printed: a tree in which parameters are still symbolic.
+///
+/// For those who need more than its text: a rewrite that lets one statement serve many subscribers
+/// replaces parameters by expressions here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatementDraft {
+    /// The tree.
+    pub select: sql::Select,
+    /// The values, at the index of each [`sql::ParameterId`].
+    pub values: Vec<ir::TypedValue>,
+    /// How its rows become the field's value.
+    pub result: ResultShape,
+}
+
+/// Plans a root field.
+pub fn plan(query: &ir::SourceQuery) -> StatementPlan {
+    draft(query).print(sql::Layout::Line)
+}
+
+/// Plans a root field, up to the printing.
+pub fn draft(query: &ir::SourceQuery) -> StatementDraft {
+    let mut context = Context::default();
+    let (select, result) = match query {
+        ir::SourceQuery::List(select) => (
+            select::list(&mut context, None, select),
+            ResultShape::JsonText,
+        ),
+        ir::SourceQuery::One(select) => (
+            select::one(&mut context, None, select),
+            ResultShape::JsonTextOrNoRow,
+        ),
+        ir::SourceQuery::Aggregate(select) => (
+            aggregate::aggregate(&mut context, None, select),
+            ResultShape::JsonText,
+        ),
+    };
+    StatementDraft {
+        select,
+        values: context.into_values(),
+        result,
+    }
+}
+
+impl StatementDraft {
+    /// The statement as text with its parameters in order.
+    pub fn print(self, layout: sql::Layout) -> StatementPlan {
+        let sql = sql::print(&sql::Statement::Select(self.select), layout);
+        let parameters = sql
+            .parameters()
+            .iter()
+            .map(|id| self.values[id.index()].clone())
+            .collect();
+        StatementPlan {
+            sql,
+            parameters,
+            result: self.result,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Conditions on rows: permission rules, masks and users' `where`.
+//!
+//! Semantics are v2's operator by operator, and SQL's own about null: a comparison with null is neither
+//! true nor false. The one exception v2 makes, `_eq: null` and `_neq: null` in a permission rule, is made here
+//! too; no other literal null gets this far, and no parameter of a comparison is ever null.
+
+use graphloom_catalog::PgType;
+use graphloom_ir::{
+    BoolExp, ColumnCondition, ColumnScope, Comparison, Nullness, Operand, Operator, TypedValue,
+    Value,
+};
+use graphloom_sql::{Alias, BinaryOperator, Expr, Function, Quantifier, Select, TypeName};
+
+use crate::column::masked;
+use crate::context::Context;
+use crate::rows::{self, Link};
+use crate::value::{beside, type_name, value};
+
+/// Which rows a condition can speak of.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope {
+    /// The row it is about.
+    current: Alias,
+    /// The row of the table whose rule it is part of.
+    root: Alias,
+}
+
+impl Scope {
+    /// A rule, mask or `where` of the row's own table.
+    pub(crate) fn of(row: Alias) -> Self {
+        Self {
+            current: row,
+            root: row,
+        }
+    }
+
+    /// The same rule, about a row further away.
+    fn at(self, row: Alias) -> Self {
+        Self {
+            current: row,
+            ..self
+        }
+    }
+}
+
+/// A condition as an expression.
+pub(crate) fn condition(context: &mut Context, scope: Scope, exp: &BoolExp) -> Expr {
+    match exp {
+        BoolExp::And(parts) => Expr::And(conjuncts(context, scope, parts)),
+        BoolExp::Or(parts) => Expr::Or(
+            parts
+                .iter()
+                .map(|part| condition(context, scope, part))
+                .collect(),
+        ),
+        BoolExp::Not(inner) => Expr::Not(Box::new(condition(context, scope, inner))),
+        BoolExp::Column(column) => about_column(context, scope, column),
+        BoolExp::Related { join, condition } => {
+            let link = Link {
+                outer: scope.current,
+                mapping: &join.mapping,
+            };
+            let (row, select) = rows::source(context, &join.access, Some(link));
+            exists(context, scope.at(row), select, condition)
+        }
+        BoolExp::Exists { access, condition } => {
+            let (row, select) = rows::source(context, access, None);
+            exists(context, scope.at(row), select, condition)
+        }
+    }
+}
+
+/// The parts of a conjunction without nesting and without what is trivially true.
+pub(crate) fn conjuncts(context: &mut Context, scope: Scope, parts: &[BoolExp]) -> Vec<Expr> {
+    let mut conjuncts = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            BoolExp::And(inner) => conjuncts.extend(self::conjuncts(context, scope, inner)),
+            part => conjuncts.push(condition(context, scope, part)),
+        }
+    }
+    conjuncts
+}
+
+fn exists(context: &mut Context, scope: Scope, mut select: Select, exp: &BoolExp) -> Expr {
+    let further = conjuncts(context, scope, std::slice::from_ref(exp));
+    rows::restrict(&mut select, further);
+    select.targets = Select::of(Expr::integer(1)).targets;
+    Expr::exists(select)
+}
+
+fn about_column(context: &mut Context, scope: Scope, exp: &ColumnCondition) -> Expr {
+    let ColumnCondition {
+        operand,
+        comparison,
+    } = exp;
+    let left = left_side(context, scope.current, operand);
+    match comparison {
+        Comparison::IsNull(Nullness::Null) => Expr::IsNull(Box::new(left)),
+        Comparison::IsNull(Nullness::NotNull) => Expr::IsNotNull(Box::new(left)),
+        Comparison::Value(operator, right) => compare(context, *operator, (left, operand), right),
+        Comparison::Column {
+            operator,
+            scope: of,
+            column,
+        } => {
+            let row = match of {
+                ColumnScope::Current => scope.current,
+                ColumnScope::Root => scope.root,
+            };
+            let right = context.column(row, column);
+            apply(*operator, left, right, compared_type(operand))
+        }
+        Comparison::DWithin {
+            operator,
+            distance,
+            from,
+            use_spheroid,
+        } => {
+            let mut arguments = vec![left, value(context, from), value(context, distance)];
+            arguments.extend(use_spheroid.iter().map(|spheroid| value(context, spheroid)));
+            shape_call(*operator, compared_type(operand), arguments)
+        }
+        Comparison::RasterBand {
+            operator,
+            nband,
+            geommin,
+        } => {
+            let shape = value(context, geommin);
+            let band = match nband {
+                Some(band) => value(context, band),
+                None => Expr::null().cast(TypeName::Builtin("int4")),
+            };
+            let arguments = match operator {
+                Operator::StIntersectsNbandGeom => vec![left, band, shape],
+                _ => vec![left, shape, band],
+            };
+            shape_call(*operator, compared_type(operand), arguments)
+        }
+    }
+}
+
+fn left_side(context: &mut Context, row: Alias, operand: &Operand) -> Expr {
+    let column = masked(context, row, operand.column(), operand.mask());
+    match &operand.cast {
+        None => column,
+        Some(ty) => column.cast(type_name(ty)),
+    }
+}
+
+/// The type a comparison happens in.
+fn compared_type(operand: &Operand) -> &PgType {
+    operand.cast.as_ref().unwrap_or_else(|| operand.ty())
+}
+
+fn compare(
+    context: &mut Context,
+    operator: Operator,
+    (left, operand): (Expr, &Operand),
+    right: &TypedValue,
+) -> Expr {
+    let is_null = matches!(right.value, Value::Literal(None));
+    match operator {
+        Operator::Eq if is_null => null_or(Expr::IsNull(Box::new(left))),
+        Operator::Neq if is_null => null_or(Expr::IsNotNull(Box::new(left))),
+        _ => {
+            let right = value(context, right);
+            apply(operator, left, right, compared_type(operand))
+        }
+    }
+}
+
+/// True, or else null rather than false: what `(a = NULL) OR (a IS NULL AND NULL IS NULL)` comes to, which
+/// makes a difference under `NOT`.
+fn null_or(test: Expr) -> Expr {
+    Expr::Or(vec![test, Expr::null().cast(TypeName::Builtin("bool"))])
+}
+
+/// An operator applied to both sides.
+fn apply(operator: Operator, left: Expr, right: Expr, ty: &PgType) -> Expr {
+    use BinaryOperator as B;
+    use Operator as O;
+    let binary = match operator {
+        O::Eq => B::Equal,
+        O::Neq => B::NotEqual,
+        O::Gt => B::Greater,
+        O::Lt => B::Less,
+        O::Gte => B::GreaterOrEqual,
+        O::Lte => B::LessOrEqual,
+        O::In => return quantified(left, B::Equal, Quantifier::Any, right),
+        O::Nin => return quantified(left, B::NotEqual, Quantifier::All, right),
+        O::Like => B::Like,
+        O::Nlike => B::NotLike,
+        O::Ilike => B::ILike,
+        O::Nilike => B::NotILike,
+        O::Similar => B::SimilarTo,
+        O::Nsimilar => B::NotSimilarTo,
+        O::Regex | O::Matches => B::Match,
+        O::Iregex => B::IMatch,
+        O::Nregex => B::NotMatch,
+        O::Niregex => B::NotIMatch,
+        O::Contains | O::Ancestor | O::AncestorAny => B::Contains,
+        O::ContainedIn | O::Descendant | O::DescendantAny => B::ContainedIn,
+        O::HasKey | O::MatchesAny => B::Question,
+        O::HasKeysAny => B::QuestionAny,
+        O::HasKeysAll => B::QuestionAll,
+        O::MatchesFulltext => B::At,
+        O::StContains
+        | O::StCrosses
+        | O::StEquals
+        | O::StIntersects
+        | O::St3dIntersects
+        | O::StOverlaps
+        | O::StTouches
+        | O::StWithin
+        | O::StDWithin
+        | O::St3dDWithin
+        | O::StIntersectsRast
+        | O::StIntersectsNbandGeom
+        | O::StIntersectsGeomNband => return shape_call(operator, ty, vec![left, right]),
+    };
+    left.binary(binary, right)
+}
+
+fn quantified(left: Expr, operator: BinaryOperator, over: Quantifier, array: Expr) -> Expr {
+    Expr::Quantified(Box::new(left), operator, over, Box::new(array))
+}
+
+/// A function of PostGIS about the left side, from the schema its type lives in.
+fn shape_call(operator: Operator, ty: &PgType, arguments: Vec<Expr>) -> Expr {
+    use Operator as O;
+    let function: &'static str = match operator {
+        O::StContains => "st_contains",
+        O::StCrosses => "st_crosses",
+        O::StEquals => "st_equals",
+        O::St3dIntersects => "st_3dintersects",
+        O::StOverlaps => "st_overlaps",
+        O::StTouches => "st_touches",
+        O::StWithin => "st_within",
+        O::StDWithin => "st_dwithin",
+        O::St3dDWithin => "st_3ddwithin",
+        // `_st_intersects` and the three about rasters.
+        _ => "st_intersects",
+    };
+    let function: Function = beside(ty, function);
+    Expr::Call(function, arguments)
+}

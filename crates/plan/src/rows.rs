@@ -1,0 +1,146 @@
+//! Rows of a table: the only place where a table gets into `FROM`, and its access filter with it.
+
+use graphloom_ir::{SelectArguments, TableAccess, TypedValue, Value};
+use graphloom_sql::{Alias, Expr, FromItem, Name, Select};
+use graphloom_vocab::ColumnName;
+
+use crate::column::granted;
+use crate::condition::{Scope, conjuncts};
+use crate::context::Context;
+use crate::order::order_by;
+use crate::value::value;
+
+/// How rows match a row further out.
+#[derive(Clone, Copy)]
+pub(crate) struct Link<'a> {
+    /// The row further out.
+    pub(crate) outer: Alias,
+    /// Its column and ours; all must be equal.
+    pub(crate) mapping: &'a [(ColumnName, ColumnName)],
+}
+
+/// What of the user's arguments makes a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ordering {
+    /// The order shows in the response.
+    Matters,
+    /// Only the set of rows does; the order is kept if it decides which those are.
+    Unseen,
+}
+
+/// The rows a table's access lets through, without any output column yet: `FROM … WHERE …`.
+pub(crate) fn source(
+    context: &mut Context,
+    access: &TableAccess,
+    link: Option<Link<'_>>,
+) -> (Alias, Select) {
+    let row = context.alias();
+    let table = FromItem::Table {
+        schema: Name::new(access.table().schema.as_str()),
+        table: Name::new(access.table().name.as_str()),
+        alias: row,
+    };
+    let mut select = Select::default().from(table);
+    let mut filter = Vec::new();
+    for (ours, theirs) in link.iter().flat_map(|link| link.mapping) {
+        let outer = link.as_ref().map_or(row, |link| link.outer);
+        let outer = context.column(outer, ours);
+        filter.push(context.column(row, theirs).equals(outer));
+    }
+    let rule = std::slice::from_ref(access.filter());
+    filter.extend(conjuncts(context, Scope::of(row), rule));
+    restrict(&mut select, filter);
+    (row, select)
+}
+
+/// Adds to `WHERE`.
+pub(crate) fn restrict(select: &mut Select, further: Vec<Expr>) {
+    if further.is_empty() {
+        return;
+    }
+    let mut parts = match select.filter.take() {
+        None => Vec::new(),
+        Some(Expr::And(parts)) => parts,
+        Some(other) => vec![other],
+    };
+    parts.extend(further);
+    select.filter = Some(Expr::And(parts));
+}
+
+/// The rows a user asked for, without any output column yet; of a list no more than `cap`.
+pub(crate) fn requested(
+    context: &mut Context,
+    access: &TableAccess,
+    link: Option<Link<'_>>,
+    request: Request<'_>,
+) -> (Alias, Select) {
+    let arguments = request.arguments;
+    let (row, mut select) = source(context, access, link);
+    if let Some(filter) = &arguments.filter {
+        let further = conjuncts(context, Scope::of(row), std::slice::from_ref(filter));
+        restrict(&mut select, further);
+    }
+    for column in &arguments.distinct_on {
+        select.distinct_on.push(granted(context, row, column));
+    }
+    select.limit = limit(context, arguments.limit.as_ref(), request.cap);
+    select.offset = offset(context, arguments.offset.as_ref());
+    let decides =
+        select.limit.is_some() || select.offset.is_some() || !select.distinct_on.is_empty();
+    if decides || request.ordering == Ordering::Matters {
+        select.order_by = order_by(context, row, &arguments.order_by);
+    }
+    (row, select)
+}
+
+/// What is asked of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The user's filter, order and window.
+    pub(crate) arguments: &'a SelectArguments,
+    /// Whether the order shows.
+    pub(crate) ordering: Ordering,
+    /// The most rows the access allows, where it is to be applied.
+    pub(crate) cap: Option<u64>,
+}
+
+/// The lesser of the user's limit and the access's.
+fn limit(context: &mut Context, user: Option<&TypedValue>, cap: Option<u64>) -> Option<Expr> {
+    let cap = cap.map(|cap| i64::try_from(cap).unwrap_or(i64::MAX));
+    match (user.map_or(Count::None, Count::of), cap) {
+        (Count::None, cap) => cap.map(Expr::integer),
+        (Count::Known(user), cap) => Some(Expr::integer(cap.map_or(user, |cap| cap.min(user)))),
+        (Count::Symbolic(user), None) => Some(value(context, user)),
+        // LEAST leaves nulls out of account, so a limit of null stays under the cap.
+        (Count::Symbolic(user), Some(cap)) => {
+            let user = value(context, user);
+            Some(Expr::call("least", vec![user, Expr::integer(cap)]))
+        }
+    }
+}
+
+fn offset(context: &mut Context, user: Option<&TypedValue>) -> Option<Expr> {
+    match user.map_or(Count::None, Count::of) {
+        Count::None | Count::Known(0) => None,
+        Count::Known(rows) => Some(Expr::integer(rows)),
+        Count::Symbolic(rows) => Some(value(context, rows)),
+    }
+}
+
+/// A number of rows. One that stands in the document is printed as a constant, for Postgres plans a
+/// statement with `LIMIT $1` as if a tenth of all rows were wanted, or anew each time.
+enum Count<'a> {
+    None,
+    Known(i64),
+    Symbolic(&'a TypedValue),
+}
+
+impl<'a> Count<'a> {
+    fn of(count: &'a TypedValue) -> Self {
+        match &count.value {
+            Value::Literal(None) => Self::None,
+            Value::Literal(Some(text)) => text.parse().map_or(Self::Symbolic(count), Self::Known),
+            _ => Self::Symbolic(count),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Values and types in SQL: each value is one parameter with the cast that gives it its type.
+
+use graphloom_catalog::{PgType, ScalarKind, TypeKind};
+use graphloom_ir::{TypedValue, Value};
+use graphloom_sql::{Expr, Function, Name, TypeName};
+
+use crate::context::Context;
+
+/// The types of `pg_catalog` that are written bare. For the others the bare word may mean something
+/// else in a cast (`char`, `bit`), so they are written with their schema.
+const BARE: &[&str] = &[
+    "bool",
+    "bpchar",
+    "bytea",
+    "cidr",
+    "date",
+    "float4",
+    "float8",
+    "inet",
+    "int2",
+    "int4",
+    "int8",
+    "interval",
+    "json",
+    "jsonb",
+    "money",
+    "numeric",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "uuid",
+    "varchar",
+];
+
+/// `text`
+pub(crate) const TEXT: TypeName = TypeName::Builtin("text");
+/// `json`
+pub(crate) const JSON: TypeName = TypeName::Builtin("json");
+
+/// A value: `$1::int4`, `$1::text::"public"."mood"`, `st_geomfromgeojson($1::text)`, `NULL::int4`.
+///
+/// A parameter of a type outside `pg_catalog` is sent as `text` and cast from there, so that preparing
+/// a statement needs no look-up of the type.
+pub(crate) fn value(context: &mut Context, value: &TypedValue) -> Expr {
+    let ty = &value.ty;
+    if matches!(value.value, Value::Literal(None)) {
+        return Expr::null().cast(type_name(ty));
+    }
+    let parameter = Expr::parameter(context.parameter(value));
+    match ty.scalar_kind() {
+        ScalarKind::Geometry => geometry(ty, parameter),
+        ScalarKind::Geography => geometry(ty, parameter).cast(type_name(ty)),
+        _ if is_builtin(ty) => parameter.cast(type_name(ty)),
+        _ => parameter.cast(TEXT).cast(type_name(ty)),
+    }
+}
+
+fn geometry(ty: &PgType, geo_json: Expr) -> Expr {
+    Expr::Call(beside(ty, "st_geomfromgeojson"), vec![geo_json.cast(TEXT)])
+}
+
+/// A function that an extension brings along with a type: it stands in the type's schema, which need
+/// not be on the search path.
+pub(crate) fn beside(ty: &PgType, function: &'static str) -> Function {
+    Function::Qualified {
+        schema: Name::new(ty.base().schema.clone()),
+        name: Name::new(function),
+    }
+}
+
+/// A type as a cast names it.
+pub(crate) fn type_name(ty: &PgType) -> TypeName {
+    if let TypeKind::Array(element) = &ty.kind {
+        return TypeName::Array(Box::new(type_name(element)));
+    }
+    let bare = BARE.iter().find(|bare| **bare == &*ty.name);
+    match bare {
+        Some(bare) if &*ty.schema == "pg_catalog" => TypeName::Builtin(bare),
+        _ => TypeName::Qualified {
+            schema: Name::new(ty.schema.clone()),
+            name: Name::new(ty.name.clone()),
+        },
+    }
+}
+
+fn is_builtin(ty: &PgType) -> bool {
+    match &ty.kind {
+        TypeKind::Array(element) => is_builtin(element),
+        _ => &*ty.schema == "pg_catalog",
+    }
+}
