@@ -4,7 +4,7 @@
 //! (so `"5"` is fine for an integer and a bad date is Postgres' error), json takes anything.
 
 use graphloom_catalog::{PgType, ScalarKind};
-use graphloom_vocab::{Error, ErrorCode, ErrorPath, GraphqlName, Json, PathSegment};
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, GraphqlName, Json};
 
 use crate::Coercion;
 

@@ -94,6 +94,14 @@ impl Operand {
         }
     }
 
+    /// The same column, compared after a cast.
+    pub fn cast_to(&self, ty: PgType) -> Self {
+        Self {
+            cast: Some(ty),
+            ..self.clone()
+        }
+    }
+
     /// The column.
     pub fn column(&self) -> &ColumnName {
         &self.column

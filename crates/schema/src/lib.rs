@@ -1,1 +1,31 @@
-//! placeholder head
+//! Metadata and catalogs to a [`SchemaCache`], and from that one [`RoleSchema`] per role.
+//!
+//! Building never fails: what cannot be resolved becomes an [`Inconsistency`] and is left out, so that a
+//! role never sees more than its permissions say. Must not know SQL, documents or I/O.
+//! Read `cache.rs`, then `role/mod.rs`; naming rules are in `naming.rs`.
+
+mod cache;
+mod inconsistency;
+mod naming;
+mod relationship;
+mod role;
+mod rule;
+mod scalar;
+mod source;
+mod table;
+mod types;
+mod unbuilt;
+
+pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
+pub use inconsistency::Inconsistency;
+pub use naming::{Naming, NamingConvention};
+pub use relationship::{RelationshipInfo, RelationshipKind};
+pub use role::RoleSchema;
+pub use rule::{RuleContext, compile_rule};
+pub use scalar::scalar_name;
+pub use source::{Numerics, Settings};
+pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
+pub use types::{
+    EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType,
+    InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, ScalarType, TypeDefinition,
+};

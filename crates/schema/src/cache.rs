@@ -1,0 +1,409 @@
+//! All resolved metadata at one moment, and the role schemas made from it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, RwLock};
+
+use graphloom_catalog::{self as catalog, Catalog};
+use graphloom_metadata::Metadata;
+use graphloom_metadata::types::{self as metadata, Relationship, Source};
+use graphloom_vocab::{ColumnName, Json, QualifiedTable, RoleName, SourceName};
+use indexmap::IndexMap;
+use serde_json::json;
+
+use crate::relationship::{self, RelationshipInfo, RelationshipKind};
+use crate::role::RoleSchema;
+use crate::rule::RuleContext;
+use crate::table::{self, TableInfo, WritePermission};
+use crate::{Inconsistency, Naming, NamingConvention, Settings, unbuilt};
+
+/// A source's catalog, or why there is none.
+pub type CatalogResult = Result<Arc<Catalog>, String>;
+
+/// All resolved metadata at one moment.
+#[derive(Debug, Default)]
+pub struct SchemaCache {
+    /// Sources that can be served, in document order.
+    pub sources: IndexMap<SourceName, SourceInfo>,
+    /// What is not served, and why.
+    pub inconsistencies: Vec<Inconsistency>,
+    /// The server's options.
+    pub settings: Settings,
+    roles: RwLock<HashMap<RoleName, Arc<OnceLock<Arc<RoleSchema>>>>>,
+    known_roles: Vec<RoleName>,
+}
+
+/// A source that can be served.
+#[derive(Clone, Debug)]
+pub struct SourceInfo {
+    /// Its name.
+    pub name: SourceName,
+    /// Tables that can be served, in document order.
+    pub tables: IndexMap<QualifiedTable, TableInfo>,
+    /// Its naming.
+    pub naming: Naming,
+    /// `customization.root_fields.namespace`.
+    pub namespace: Option<String>,
+}
+
+/// Resolves a document against its sources' catalogs. Never fails: see `inconsistencies`.
+pub fn build(
+    metadata: &Metadata,
+    catalogs: &HashMap<SourceName, CatalogResult>,
+    settings: Settings,
+) -> SchemaCache {
+    let mut inconsistencies = unbuilt::of_document(metadata);
+    let mut sources = IndexMap::new();
+    for source in metadata.sources.values() {
+        let mut builder = SourceBuilder {
+            source,
+            found: &mut inconsistencies,
+        };
+        if let Some(info) = builder.build(catalogs.get(&source.name), settings) {
+            sources.insert(source.name.clone(), info);
+        }
+    }
+    let known_roles = known_roles(&sources);
+    SchemaCache {
+        sources,
+        inconsistencies,
+        settings,
+        roles: RwLock::default(),
+        known_roles,
+    }
+}
+
+fn known_roles(sources: &IndexMap<SourceName, SourceInfo>) -> Vec<RoleName> {
+    let tables = sources.values().flat_map(|source| source.tables.values());
+    let roles = tables.flat_map(|table| table.select_permissions.keys());
+    let mut roles: Vec<_> = roles.cloned().collect();
+    roles.sort();
+    roles.dedup();
+    roles
+}
+
+impl SchemaCache {
+    /// A role's schema, built when it is first asked for.
+    ///
+    /// A role that no permission names shares one schema that shows nothing, so that made-up role
+    /// names cost no memory.
+    pub fn role(&self, role: &RoleName) -> Arc<RoleSchema> {
+        let known = role.is_admin() || self.known_roles.binary_search(role).is_ok();
+        let key = if known {
+            role.clone()
+        } else {
+            RoleName::new("")
+        };
+        let cell = {
+            let roles = self.roles.read().expect("no panic while this lock is held");
+            roles.get(&key).cloned()
+        };
+        let cell = cell.unwrap_or_else(|| {
+            let mut roles = self
+                .roles
+                .write()
+                .expect("no panic while this lock is held");
+            roles.entry(key.clone()).or_default().clone()
+        });
+        cell.get_or_init(|| Arc::new(RoleSchema::build(self, &key)))
+            .clone()
+    }
+
+    /// Whether every object of the document is served.
+    pub fn is_consistent(&self) -> bool {
+        self.inconsistencies.is_empty()
+    }
+}
+
+/// What rules may look at while a source is being resolved.
+struct Tables<'a> {
+    tables: &'a IndexMap<QualifiedTable, TableInfo>,
+}
+
+impl RuleContext for Tables<'_> {
+    fn table(&self, name: &QualifiedTable) -> Option<&catalog::Table> {
+        self.tables.get(name).map(|info| &*info.table)
+    }
+
+    fn relationship(
+        &self,
+        table: &QualifiedTable,
+        name: &str,
+    ) -> Option<(&QualifiedTable, &[(ColumnName, ColumnName)])> {
+        let relationship = self.tables.get(table)?.relationships.get(name)?;
+        Some((&relationship.target, &relationship.mapping))
+    }
+}
+
+struct SourceBuilder<'a> {
+    source: &'a Source,
+    found: &'a mut Vec<Inconsistency>,
+}
+
+impl SourceBuilder<'_> {
+    fn build(&mut self, catalog: Option<&CatalogResult>, settings: Settings) -> Option<SourceInfo> {
+        let catalog = match (self.blocker(), catalog) {
+            (Some(reason), _) => return self.refuse(&reason),
+            (None, Some(Ok(catalog))) => catalog.clone(),
+            (None, Some(Err(reason))) => return self.refuse(reason),
+            (None, None) => return self.refuse("the source was not introspected"),
+        };
+        self.found.extend(unbuilt::of_source(self.source));
+        let naming = Naming::new(&self.source.customization, settings.naming_convention);
+        let mut tables = self.tables(&catalog, &naming);
+        self.relationships(&catalog, &mut tables);
+        self.permissions(&mut tables);
+        Some(SourceInfo {
+            name: self.source.name.clone(),
+            tables,
+            naming,
+            namespace: self.source.customization.namespace.clone(),
+        })
+    }
+
+    fn blocker(&self) -> Option<String> {
+        if !matches!(self.source.kind.as_str(), "postgres" | "pg") {
+            return Some(format!(
+                "sources of kind {:?} are not served",
+                self.source.kind
+            ));
+        }
+        let customization = &self.source.customization;
+        let convention = customization.naming_convention.as_deref();
+        if let Some(name) = convention.filter(|name| NamingConvention::parse(name).is_none()) {
+            return Some(format!("{name:?} is not a naming convention"));
+        }
+        unbuilt::unknown_key(&customization.extra)
+    }
+
+    fn refuse(&mut self, reason: &str) -> Option<SourceInfo> {
+        let name = format!("source {}", self.source.name);
+        let definition = Json::from(self.source.name.as_str());
+        self.found
+            .push(Inconsistency::new("source", name, reason, definition));
+        None
+    }
+
+    fn tables(
+        &mut self,
+        catalog: &Catalog,
+        naming: &Naming,
+    ) -> IndexMap<QualifiedTable, TableInfo> {
+        let mut tables = IndexMap::with_capacity(self.source.tables.len());
+        for tracked in self.source.tables.values() {
+            self.found.extend(unbuilt::of_table(self.source, tracked));
+            let resolved = match catalog.tables.get(&tracked.table) {
+                Some(table) => table::resolve(tracked, table, naming),
+                None => {
+                    let name = tracked.table.display_name();
+                    Err(format!("no such table/view exists in source: \"{name}\""))
+                }
+            };
+            match resolved {
+                Ok(info) => {
+                    tables.insert(tracked.table.clone(), info);
+                }
+                Err(reason) => self.refuse_table(tracked, &reason),
+            }
+        }
+        tables
+    }
+
+    fn refuse_table(&mut self, tracked: &metadata::Table, reason: &str) {
+        let name = self.table_name(&tracked.table);
+        let definition = self.definition(&tracked.table, None);
+        self.found
+            .push(Inconsistency::new("table", name, reason, definition));
+    }
+
+    fn table_name(&self, table: &QualifiedTable) -> String {
+        format!(
+            "table {} in source {}",
+            table.display_name(),
+            self.source.name
+        )
+    }
+
+    fn definition(&self, table: &QualifiedTable, more: Option<(&str, Json)>) -> Json {
+        let table = json!({"name": table.name.as_str(), "schema": table.schema.as_str()});
+        let mut definition = json!({"source": self.source.name.as_str(), "table": table});
+        if let (Some((key, value)), Some(object)) = (more, definition.as_object_mut()) {
+            object.insert(key.to_owned(), value);
+        }
+        definition
+    }
+
+    fn relationships(
+        &mut self,
+        catalog: &Catalog,
+        tables: &mut IndexMap<QualifiedTable, TableInfo>,
+    ) {
+        for tracked in self.source.tables.values() {
+            let Some(info) = tables.get(&tracked.table) else {
+                continue;
+            };
+            let mut resolved: IndexMap<String, RelationshipInfo> = IndexMap::new();
+            let all = tracked
+                .object_relationships
+                .values()
+                .map(|relationship| (relationship, RelationshipKind::Object))
+                .chain(
+                    tracked
+                        .array_relationships
+                        .values()
+                        .map(|relationship| (relationship, RelationshipKind::Array)),
+                );
+            for (relationship, kind) in all {
+                let result =
+                    self.relationship(relationship, kind, info, catalog, tables, &resolved);
+                match result {
+                    Ok(relationship) => {
+                        resolved.insert(relationship.name.as_str().to_owned(), relationship);
+                    }
+                    Err(reason) => {
+                        self.refuse_relationship(&tracked.table, relationship, kind, &reason);
+                    }
+                }
+            }
+            if let Some(info) = tables.get_mut(&tracked.table) {
+                info.relationships = resolved;
+            }
+        }
+    }
+
+    fn relationship(
+        &self,
+        relationship: &Relationship,
+        kind: RelationshipKind,
+        info: &TableInfo,
+        catalog: &Catalog,
+        tables: &IndexMap<QualifiedTable, TableInfo>,
+        others: &IndexMap<String, RelationshipInfo>,
+    ) -> Result<RelationshipInfo, String> {
+        if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
+            return Err(reason);
+        }
+        let name = relationship.name.as_str();
+        let clash = info
+            .columns
+            .iter()
+            .any(|column| column.field.as_str() == name)
+            || info.table.column(&ColumnName::new(name)).is_some()
+            || others.contains_key(name);
+        if clash {
+            let table = info.table.name.display_name();
+            return Err(format!(
+                "field with name \"{name}\" already exists in table \"{table}\""
+            ));
+        }
+        let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
+        relationship::resolve(relationship, kind, &info.table, catalog, is_tracked)
+    }
+
+    fn refuse_relationship(
+        &mut self,
+        table: &QualifiedTable,
+        relationship: &Relationship,
+        kind: RelationshipKind,
+        reason: &str,
+    ) {
+        let kind = match kind {
+            RelationshipKind::Object => "object_relation",
+            RelationshipKind::Array => "array_relation",
+        };
+        let name = format!("{kind} {} in {}", relationship.name, self.table_name(table));
+        let using = Json::from(relationship.name.as_str());
+        let definition = self.definition(table, Some(("name", using)));
+        self.found
+            .push(Inconsistency::new(kind, name, reason, definition));
+    }
+
+    fn permissions(&mut self, tables: &mut IndexMap<QualifiedTable, TableInfo>) {
+        let mut compiled = Vec::new();
+        for tracked in self.source.tables.values() {
+            let Some(info) = tables.get(&tracked.table) else {
+                continue;
+            };
+            let context = Tables { tables };
+            let mut select = IndexMap::new();
+            for (role, permission) in &tracked.select_permissions {
+                match table::select_permission(&context, &info.table, permission) {
+                    Ok(permission) => {
+                        select.insert(role.clone(), permission);
+                    }
+                    Err(reason) => {
+                        self.refuse_permission("select_permission", &tracked.table, role, &reason);
+                    }
+                }
+            }
+            self.write_permissions(&context, tracked, &info.table);
+            compiled.push((tracked.table.clone(), select));
+        }
+        for (name, select) in compiled {
+            if let Some(info) = tables.get_mut(&name) {
+                info.select_permissions = select;
+            }
+        }
+    }
+
+    fn write_permissions(
+        &mut self,
+        context: &Tables<'_>,
+        tracked: &metadata::Table,
+        table: &catalog::Table,
+    ) {
+        for (kind, role, permission) in write_permissions(tracked) {
+            if let Err(reason) = table::check_write_permission(context, table, &permission) {
+                self.refuse_permission(kind, &tracked.table, role, &reason);
+            }
+        }
+    }
+
+    fn refuse_permission(
+        &mut self,
+        kind: &'static str,
+        table: &QualifiedTable,
+        role: &RoleName,
+        reason: &str,
+    ) {
+        let name = format!("{kind} {role} in {}", self.table_name(table));
+        let definition = self.definition(table, Some(("role", Json::from(role.as_str()))));
+        self.found
+            .push(Inconsistency::new(kind, name, reason, definition));
+    }
+}
+
+fn write_permissions(
+    tracked: &metadata::Table,
+) -> impl Iterator<Item = (&'static str, &RoleName, WritePermission<'_>)> {
+    let inserts = tracked.insert_permissions.iter().map(|(role, outer)| {
+        let inner = &outer.permission;
+        let permission = WritePermission {
+            columns: Some(&inner.columns),
+            presets: Some(&inner.set),
+            rules: vec![&inner.check],
+            extra: [&outer.extra, &inner.extra],
+        };
+        ("insert_permission", role, permission)
+    });
+    let updates = tracked.update_permissions.iter().map(|(role, outer)| {
+        let inner = &outer.permission;
+        let permission = WritePermission {
+            columns: Some(&inner.columns),
+            presets: Some(&inner.set),
+            rules: std::iter::once(&inner.filter).chain(&inner.check).collect(),
+            extra: [&outer.extra, &inner.extra],
+        };
+        ("update_permission", role, permission)
+    });
+    let deletes = tracked.delete_permissions.iter().map(|(role, outer)| {
+        let inner = &outer.permission;
+        let permission = WritePermission {
+            columns: None,
+            presets: None,
+            rules: vec![&inner.filter],
+            extra: [&outer.extra, &inner.extra],
+        };
+        ("delete_permission", role, permission)
+    });
+    inserts.chain(updates).chain(deletes)
+}

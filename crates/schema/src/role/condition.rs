@@ -1,0 +1,61 @@
+//! `T_bool_exp`: what a role may filter by.
+
+use graphloom_ir::SelectGrant;
+use graphloom_vocab::GraphqlName;
+use indexmap::IndexMap;
+
+use super::table::{column_type, visible_columns};
+use super::{SourceTypes, input};
+use crate::table::TableInfo;
+use crate::types::{InputMeaning, InputObjectType, TypeDefinition};
+
+impl SourceTypes<'_> {
+    pub(super) fn bool_exp(&mut self, info: &TableInfo, grant: &SelectGrant) {
+        let own = self.type_ref(info, "bool_exp");
+        let list = own.clone().non_null().list();
+        let mut fields = IndexMap::new();
+        fields.insert(
+            GraphqlName::new("_and"),
+            input(None, list.clone(), InputMeaning::And),
+        );
+        fields.insert(
+            GraphqlName::new("_not"),
+            input(None, own, InputMeaning::Not),
+        );
+        fields.insert(GraphqlName::new("_or"), input(None, list, InputMeaning::Or));
+        for (column, granted) in visible_columns(info, grant) {
+            if column_type(granted).is_none() {
+                continue;
+            }
+            let Some(ty) = self.comparison_type(granted.ty()) else {
+                continue;
+            };
+            let meaning = InputMeaning::ConditionColumn(granted.clone());
+            fields.insert(column.field.clone(), input(None, ty, meaning));
+        }
+        for relationship in info.relationships.values() {
+            let target = self.source.tables.get(&relationship.target);
+            if let (Some(meaning), Some(target), Some(field)) = (
+                self.meaning(relationship),
+                target,
+                relationship.field.clone(),
+            ) {
+                let ty = self.type_ref(target, "bool_exp");
+                let meaning = InputMeaning::ConditionRelationship(meaning);
+                fields.insert(field, input(None, ty, meaning));
+            }
+        }
+        let table = info.table.name.display_name();
+        self.types.add(TypeDefinition::InputObject(InputObjectType {
+            name: self.type_name(info, "bool_exp"),
+            description: Some(
+                format!(
+                    "Boolean expression to filter rows from the table \"{table}\". All fields are \
+                     combined with a logical 'AND'."
+                )
+                .into(),
+            ),
+            fields,
+        }));
+    }
+}

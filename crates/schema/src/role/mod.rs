@@ -1,0 +1,269 @@
+//! One role's GraphQL schema: types with meanings, made from the role's grants alone.
+//!
+//! Each table's types are made in `table.rs`, `condition.rs`, `order.rs` and `aggregate.rs`; here they
+//! are put together and what no root field leads to is left out.
+
+mod aggregate;
+mod comparison;
+mod condition;
+mod introspection;
+mod order;
+mod table;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use graphloom_graphql::TypeRef;
+use graphloom_ir::SelectGrant;
+use graphloom_vocab::{GraphqlName, QualifiedTable, RoleName};
+use indexmap::IndexMap;
+
+use crate::cache::{SchemaCache, SourceInfo};
+use crate::table::TableInfo;
+use crate::types::{
+    EnumType, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
+    ObjectType, ScalarType, TypeDefinition,
+};
+use crate::{Naming, Settings};
+
+/// One role's GraphQL schema.
+#[derive(Debug)]
+pub struct RoleSchema {
+    /// The role; empty for roles that no permission names.
+    pub role: RoleName,
+    /// Every type that a root field leads to, by name.
+    pub types: IndexMap<GraphqlName, TypeDefinition>,
+    /// The query root's name.
+    pub query_type: GraphqlName,
+}
+
+/// What a role without any query field is shown instead.
+const NO_QUERIES: &str = "There are no queries available to the current role. Either there are no \
+     sources or remote schemas configured, or the current role doesn't have the required permissions.";
+
+impl RoleSchema {
+    pub(crate) fn build(cache: &SchemaCache, role: &RoleName) -> Self {
+        let mut types = Types::default();
+        let query_type = GraphqlName::new("query_root");
+        let mut root = ObjectType {
+            name: query_type.clone(),
+            description: None,
+            fields: IndexMap::new(),
+        };
+        for source in cache.sources.values() {
+            let mut builder = SourceTypes::new(cache, source, role, &mut types);
+            let fields = builder.build();
+            if fields.is_empty() {
+                continue;
+            }
+            match &source.namespace {
+                None => root.fields.extend(fields),
+                Some(namespace) => namespaced(namespace, fields, source, &mut root, &mut types),
+            }
+        }
+        if root.fields.is_empty() {
+            root.fields
+                .insert(GraphqlName::new("no_queries_available"), placeholder());
+        }
+        introspection::add(&mut types, &mut root);
+        types.add(TypeDefinition::Object(root));
+        types.add_scalars();
+        let types = types.reachable_from(&query_type);
+        Self {
+            role: role.clone(),
+            types,
+            query_type,
+        }
+    }
+
+    /// A type by name.
+    pub fn get(&self, name: &GraphqlName) -> Option<&TypeDefinition> {
+        self.types.get(name)
+    }
+
+    /// An object type by name.
+    pub fn object(&self, name: &GraphqlName) -> Option<&ObjectType> {
+        match self.types.get(name) {
+            Some(TypeDefinition::Object(ty)) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// An input object type by name.
+    pub fn input_object(&self, name: &GraphqlName) -> Option<&InputObjectType> {
+        match self.types.get(name) {
+            Some(TypeDefinition::InputObject(ty)) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// An enum type by name.
+    pub fn enumeration(&self, name: &GraphqlName) -> Option<&EnumType> {
+        match self.types.get(name) {
+            Some(TypeDefinition::Enum(ty)) => Some(ty),
+            _ => None,
+        }
+    }
+}
+
+fn placeholder() -> FieldDefinition {
+    FieldDefinition {
+        description: Some(NO_QUERIES.into()),
+        arguments: IndexMap::new(),
+        ty: TypeRef::named("String").non_null(),
+        meaning: FieldMeaning::Placeholder(NO_QUERIES),
+    }
+}
+
+/// Puts a source's root fields under its namespace.
+fn namespaced(
+    namespace: &str,
+    fields: IndexMap<GraphqlName, FieldDefinition>,
+    source: &SourceInfo,
+    root: &mut ObjectType,
+    types: &mut Types,
+) {
+    let identifier = crate::naming::Identifier::Generated(namespace.to_owned());
+    let name = source.naming.type_name(&identifier, "query");
+    types.add(TypeDefinition::Object(ObjectType {
+        name: name.clone(),
+        description: None,
+        fields,
+    }));
+    let field = FieldDefinition {
+        description: None,
+        arguments: IndexMap::new(),
+        ty: TypeRef::Named(name).non_null(),
+        meaning: FieldMeaning::Namespace,
+    };
+    root.fields.insert(GraphqlName::new(namespace), field);
+}
+
+/// The types made so far.
+#[derive(Debug, Default)]
+struct Types(HashMap<GraphqlName, TypeDefinition>);
+
+impl Types {
+    fn add(&mut self, ty: TypeDefinition) {
+        self.0.entry(ty.name().clone()).or_insert(ty);
+    }
+
+    fn contains(&self, name: &GraphqlName) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Every name that is mentioned and not made is a scalar: columns bring theirs along.
+    fn add_scalars(&mut self) {
+        let mentioned: HashSet<_> = self
+            .0
+            .values()
+            .flat_map(TypeDefinition::mentions)
+            .cloned()
+            .collect();
+        for name in mentioned {
+            self.add(TypeDefinition::Scalar(ScalarType {
+                name,
+                description: None,
+            }));
+        }
+    }
+
+    /// The types that a root type leads to, sorted by name.
+    fn reachable_from(mut self, root: &GraphqlName) -> IndexMap<GraphqlName, TypeDefinition> {
+        let mut found = IndexMap::new();
+        let mut waiting = vec![root.clone()];
+        while let Some(name) = waiting.pop() {
+            if let Some(ty) = self.0.remove(&name) {
+                waiting.extend(ty.mentions().into_iter().cloned());
+                found.insert(name, ty);
+            }
+        }
+        found.sort_unstable_keys();
+        found
+    }
+}
+
+/// Makes one source's types for one role.
+struct SourceTypes<'a> {
+    source: &'a SourceInfo,
+    settings: Settings,
+    role: &'a RoleName,
+    grants: HashMap<&'a QualifiedTable, Arc<SelectGrant>>,
+    types: &'a mut Types,
+}
+
+impl<'a> SourceTypes<'a> {
+    fn new(
+        cache: &SchemaCache,
+        source: &'a SourceInfo,
+        role: &'a RoleName,
+        types: &'a mut Types,
+    ) -> Self {
+        let mut grants = HashMap::new();
+        for (name, info) in &source.tables {
+            let grant = if role.is_admin() {
+                Some(Arc::new(SelectGrant::unrestricted(&info.table)))
+            } else {
+                info.select_permissions
+                    .get(role)
+                    .map(|permission| permission.grant.clone())
+            };
+            if let Some(grant) = grant {
+                grants.insert(name, grant);
+            }
+        }
+        Self {
+            source,
+            settings: cache.settings,
+            role,
+            grants,
+            types,
+        }
+    }
+
+    fn build(&mut self) -> IndexMap<GraphqlName, FieldDefinition> {
+        let mut roots = IndexMap::new();
+        let source = self.source;
+        for (name, info) in &source.tables {
+            let Some(grant) = self.grants.get(name).cloned() else {
+                continue;
+            };
+            self.table_types(info, &grant);
+            self.table_roots(info, &grant, &mut roots);
+        }
+        roots
+    }
+
+    fn naming(&self) -> &'a Naming {
+        &self.source.naming
+    }
+
+    fn type_name(&self, info: &TableInfo, suffix: &str) -> GraphqlName {
+        self.naming().type_name(&info.identifier, suffix)
+    }
+
+    fn type_ref(&self, info: &TableInfo, suffix: &str) -> TypeRef {
+        TypeRef::Named(self.type_name(info, suffix))
+    }
+}
+
+/// An argument or input field without a default.
+fn input(description: Option<&str>, ty: TypeRef, meaning: InputMeaning) -> InputValueDefinition {
+    InputValueDefinition {
+        description: description.map(Into::into),
+        ty,
+        default: None,
+        meaning,
+    }
+}
+
+/// A field without arguments.
+fn plain_field(description: Option<&str>, ty: TypeRef, meaning: FieldMeaning) -> FieldDefinition {
+    let description = description.map(Into::into);
+    FieldDefinition {
+        description,
+        arguments: IndexMap::new(),
+        ty,
+        meaning,
+    }
+}

@@ -1,0 +1,349 @@
+//! A table's object type, its root fields and the arguments of its lists.
+
+use std::sync::Arc;
+
+use graphloom_graphql::TypeRef;
+use graphloom_ir::{Aggregations, GrantedColumn, SelectGrant};
+use graphloom_vocab::GraphqlName;
+use indexmap::IndexMap;
+
+use super::{SourceTypes, input, plain_field};
+use crate::relationship::{RelationshipInfo, RelationshipKind};
+use crate::scalar;
+use crate::table::{ColumnInfo, TableInfo, described};
+use crate::types::{
+    EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
+    InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, TypeDefinition,
+};
+
+/// A column that the role may see, with its field.
+pub(super) type Visible<'a> = (&'a ColumnInfo, &'a GrantedColumn);
+
+/// The columns with a field that a grant shows, in table order.
+pub(super) fn visible_columns<'a>(info: &'a TableInfo, grant: &'a SelectGrant) -> Vec<Visible<'a>> {
+    let columns = info.columns.iter();
+    columns
+        .filter_map(|column| Some((column, grant.column(&column.column)?)))
+        .collect()
+}
+
+/// A column's type without nullability: a scalar, or a list of scalars.
+pub(super) fn column_type(column: &GrantedColumn) -> Option<TypeRef> {
+    let scalar = |ty| scalar::scalar_name(ty).map(TypeRef::Named);
+    match column.ty().element() {
+        None => scalar(column.ty()),
+        Some(element) => Some(scalar(element)?.non_null().list()),
+    }
+}
+
+impl SourceTypes<'_> {
+    /// Everything named after one table.
+    pub(super) fn table_types(&mut self, info: &TableInfo, grant: &Arc<SelectGrant>) {
+        let object = self.object_type(info, grant);
+        self.types.add(TypeDefinition::Object(object));
+        self.select_column(info, grant);
+        self.bool_exp(info, grant);
+        self.order_by(info, grant);
+        if grant.aggregations() == Aggregations::Allowed {
+            self.aggregate_types(info, grant);
+        }
+    }
+
+    fn object_type(&mut self, info: &TableInfo, grant: &SelectGrant) -> ObjectType {
+        let mut fields = IndexMap::new();
+        for (column, granted) in visible_columns(info, grant) {
+            if let Some(field) = self.column_field(column, granted) {
+                fields.insert(column.field.clone(), field);
+            }
+        }
+        for relationship in info.relationships.values() {
+            self.relationship_fields(relationship, &mut fields);
+        }
+        let generated = match &info.table.comment {
+            Some(comment) => comment.clone(),
+            None => format!(
+                "columns and relationships of \"{}\"",
+                info.table.name.display_name()
+            ),
+        };
+        let description = described(&info.configuration.comment, Some(&generated));
+        ObjectType {
+            name: self.type_name(info, ""),
+            description: description.map(Into::into),
+            fields,
+        }
+    }
+
+    fn column_field(
+        &self,
+        column: &ColumnInfo,
+        granted: &GrantedColumn,
+    ) -> Option<FieldDefinition> {
+        use graphloom_catalog::ScalarKind as K;
+        let ty = column_type(granted)?;
+        let ty = if granted.nullable() {
+            ty
+        } else {
+            ty.non_null()
+        };
+        let output = scalar::output(granted.ty(), self.settings.numerics);
+        let meaning = FieldMeaning::Column(granted.clone(), output);
+        let mut field = plain_field(column.description.as_deref(), ty, meaning);
+        if matches!(granted.ty().scalar_kind(), K::Json | K::Jsonb) {
+            let path = input(
+                Some("JSON select path"),
+                TypeRef::named("String"),
+                InputMeaning::JsonPath,
+            );
+            field.arguments.insert(GraphqlName::new("path"), path);
+        }
+        Some(field)
+    }
+
+    /// The relationship as the role may follow it, if it may.
+    pub(super) fn meaning(
+        &self,
+        relationship: &RelationshipInfo,
+    ) -> Option<Arc<RelationshipMeaning>> {
+        let grant = self.grants.get(&relationship.target)?.clone();
+        Some(Arc::new(RelationshipMeaning {
+            grant,
+            mapping: relationship.mapping.clone(),
+        }))
+    }
+
+    fn relationship_fields(
+        &self,
+        relationship: &RelationshipInfo,
+        fields: &mut IndexMap<GraphqlName, FieldDefinition>,
+    ) {
+        let Some(meaning) = self.meaning(relationship) else {
+            return;
+        };
+        let (Some(target), Some(name)) = (
+            self.source.tables.get(&relationship.target),
+            relationship.field.clone(),
+        ) else {
+            return;
+        };
+        let ty = self.type_ref(target, "");
+        let comment = relationship
+            .comment
+            .as_deref()
+            .filter(|text| !text.is_empty());
+        match relationship.kind {
+            RelationshipKind::Object => {
+                let ty = if relationship.nullable {
+                    ty
+                } else {
+                    ty.non_null()
+                };
+                let description = comment.unwrap_or("An object relationship");
+                let meaning = FieldMeaning::Object(meaning);
+                fields.insert(name, plain_field(Some(description), ty, meaning));
+            }
+            RelationshipKind::Array => {
+                let aggregations = meaning.grant.aggregations();
+                let list = FieldDefinition {
+                    description: Some(comment.unwrap_or("An array relationship").into()),
+                    arguments: self.list_arguments(target, &meaning.grant),
+                    ty: ty.non_null().list().non_null(),
+                    meaning: FieldMeaning::Array(meaning.clone()),
+                };
+                fields.insert(name.clone(), list);
+                if aggregations == Aggregations::Allowed {
+                    let aggregate = FieldDefinition {
+                        description: Some("An aggregate relationship".into()),
+                        arguments: self.list_arguments(target, &meaning.grant),
+                        ty: self.type_ref(target, "aggregate").non_null(),
+                        meaning: FieldMeaning::ArrayAggregate(meaning),
+                    };
+                    let name = self.naming().suffixed_field(name.as_str(), "aggregate");
+                    fields.insert(name, aggregate);
+                }
+            }
+        }
+    }
+
+    /// `distinct_on`, `limit`, `offset`, `order_by`, `where`.
+    pub(super) fn list_arguments(
+        &self,
+        info: &TableInfo,
+        grant: &SelectGrant,
+    ) -> IndexMap<GraphqlName, InputValueDefinition> {
+        let naming = self.naming();
+        let mut arguments = IndexMap::new();
+        if !visible_columns(info, grant).is_empty() {
+            let columns = self.type_ref(info, "select_column").non_null().list();
+            let distinct = input(
+                Some("distinct select on columns"),
+                columns,
+                InputMeaning::DistinctOn,
+            );
+            arguments.insert(naming.field("distinct_on"), distinct);
+        }
+        let int = TypeRef::named("Int");
+        let limit = input(
+            Some("limit the number of rows returned"),
+            int.clone(),
+            InputMeaning::Limit,
+        );
+        arguments.insert(GraphqlName::new("limit"), limit);
+        let offset = "skip the first n rows. Use only with order_by";
+        arguments.insert(
+            GraphqlName::new("offset"),
+            input(Some(offset), int, InputMeaning::Offset),
+        );
+        let order = self.type_ref(info, "order_by").non_null().list();
+        let order = input(
+            Some("sort the rows by one or more columns"),
+            order,
+            InputMeaning::OrderBy,
+        );
+        arguments.insert(naming.field("order_by"), order);
+        let filter = self.type_ref(info, "bool_exp");
+        let filter = input(
+            Some("filter the rows returned"),
+            filter,
+            InputMeaning::Where,
+        );
+        arguments.insert(GraphqlName::new("where"), filter);
+        arguments
+    }
+
+    fn select_column(&mut self, info: &TableInfo, grant: &SelectGrant) {
+        let columns = visible_columns(info, grant);
+        if columns.is_empty() {
+            return;
+        }
+        let values = columns
+            .into_iter()
+            .map(|(column, granted)| {
+                let value = EnumValue {
+                    description: Some("column name".into()),
+                    meaning: EnumMeaning::Column(granted.clone()),
+                };
+                (column.field.clone(), value)
+            })
+            .collect();
+        let table = info.table.name.display_name();
+        self.types.add(TypeDefinition::Enum(EnumType {
+            name: self.type_name(info, "select_column"),
+            description: Some(format!("select columns of table \"{table}\"").into()),
+            values,
+        }));
+    }
+
+    /// The root fields that the role's permission shows.
+    pub(super) fn table_roots(
+        &mut self,
+        info: &TableInfo,
+        grant: &Arc<SelectGrant>,
+        roots: &mut IndexMap<GraphqlName, FieldDefinition>,
+    ) {
+        let shows = |field: &str| self.shows(info, field);
+        let table = info.table.name.display_name();
+        if shows("select") {
+            let (name, description) = self.root_name(
+                info,
+                "select",
+                "",
+                format!("fetch data from the table: \"{table}\""),
+            );
+            let field = FieldDefinition {
+                description,
+                arguments: self.list_arguments(info, grant),
+                ty: self.type_ref(info, "").non_null().list().non_null(),
+                meaning: self.root(RootKind::List, grant),
+            };
+            roots.insert(name, field);
+        }
+        if shows("select_by_pk")
+            && let Some(arguments) = key_arguments(info, grant)
+        {
+            let (name, description) = self.root_name(
+                info,
+                "select_by_pk",
+                "by_pk",
+                format!("fetch data from the table: \"{table}\" using primary key columns"),
+            );
+            let field = FieldDefinition {
+                description,
+                arguments,
+                ty: self.type_ref(info, ""),
+                meaning: self.root(RootKind::ByPk, grant),
+            };
+            roots.insert(name, field);
+        }
+        if shows("select_aggregate") && grant.aggregations() == Aggregations::Allowed {
+            let (name, description) = self.root_name(
+                info,
+                "select_aggregate",
+                "aggregate",
+                format!("fetch aggregated fields from the table: \"{table}\""),
+            );
+            let field = FieldDefinition {
+                description,
+                arguments: self.list_arguments(info, grant),
+                ty: self.type_ref(info, "aggregate").non_null(),
+                meaning: self.root(RootKind::Aggregate, grant),
+            };
+            roots.insert(name, field);
+        }
+    }
+
+    fn shows(&self, info: &TableInfo, field: &str) -> bool {
+        let permission = info.select_permissions.get(self.role);
+        let shown = permission.and_then(|permission| permission.query_root_fields.as_ref());
+        shown.is_none_or(|shown| shown.iter().any(|name| name == field))
+    }
+
+    fn root(&self, kind: RootKind, grant: &Arc<SelectGrant>) -> FieldMeaning {
+        FieldMeaning::Root {
+            source: self.source.name.clone(),
+            kind,
+            grant: grant.clone(),
+        }
+    }
+
+    /// A root field's name and description, by configuration or generated.
+    fn root_name(
+        &self,
+        info: &TableInfo,
+        key: &str,
+        suffix: &str,
+        generated: String,
+    ) -> (GraphqlName, Option<Arc<str>>) {
+        let custom = info.configuration.custom_root_fields.get(key);
+        let description = match custom {
+            Some(custom) => described(&custom.comment, Some(&generated)),
+            None => Some(generated),
+        };
+        let name = match custom.and_then(|custom| custom.name.as_deref()) {
+            Some(name) => self.naming().affixed_root_field(name),
+            None => self.naming().root_field(&info.identifier, suffix),
+        };
+        (name, description.map(Into::into))
+    }
+}
+
+/// One non-null argument per key column, if there is a key and the role sees all of it.
+fn key_arguments(
+    info: &TableInfo,
+    grant: &SelectGrant,
+) -> Option<IndexMap<GraphqlName, InputValueDefinition>> {
+    let key = info.table.primary_key.as_ref()?;
+    let visible = visible_columns(info, grant);
+    key.columns
+        .iter()
+        .map(|name| {
+            let (column, granted) = visible.iter().find(|(column, _)| &column.column == name)?;
+            let ty = column_type(granted)?.non_null();
+            let meaning = InputMeaning::KeyColumn((*granted).clone());
+            Some((
+                column.field.clone(),
+                input(column.description.as_deref(), ty, meaning),
+            ))
+        })
+        .collect()
+}

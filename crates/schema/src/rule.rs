@@ -1,0 +1,412 @@
+//! Permission rules: the boolean language of metadata to a condition on rows.
+//!
+//! Rules see raw tables: neither columns nor related rows are subject to the role's other grants.
+//! A value that starts with `x-hasura-` is a session variable. Errors are the reason a permission is
+//! inconsistent.
+
+use graphloom_catalog::{PgType, Table};
+use graphloom_ir::{
+    BoolExp, ColumnScope, Comparison, Join, Nullness, Operand, Operator, TableAccess, TypedValue,
+    Value, coerce,
+};
+use graphloom_vocab::{ColumnName, Json, JsonObject, QualifiedTable, SessionVariableName};
+
+/// What a rule can see: tables of one source and their relationships.
+pub trait RuleContext {
+    /// A tracked table.
+    fn table(&self, name: &QualifiedTable) -> Option<&Table>;
+    /// A relationship of a table by its name in metadata: target and column pairs.
+    fn relationship(
+        &self,
+        table: &QualifiedTable,
+        name: &str,
+    ) -> Option<(&QualifiedTable, &[(ColumnName, ColumnName)])>;
+}
+
+/// Compiles a rule about rows of `table`.
+pub fn compile_rule(
+    context: &dyn RuleContext,
+    table: &QualifiedTable,
+    rule: &Json,
+) -> Result<BoolExp, String> {
+    let root = context
+        .table(table)
+        .ok_or_else(|| format!("table {:?} does not exist", table.display_name()))?;
+    Compiler { context, root }.boolean(root, rule, 0)
+}
+
+/// Rules nest no deeper than this; people write four or five.
+const DEPTH_MAX: usize = 100;
+
+struct Compiler<'a> {
+    context: &'a dyn RuleContext,
+    root: &'a Table,
+}
+
+impl<'a> Compiler<'a> {
+    fn boolean(&self, table: &Table, rule: &Json, depth: usize) -> Result<BoolExp, String> {
+        if depth > DEPTH_MAX {
+            return Err(format!("the rule nests deeper than {DEPTH_MAX} levels"));
+        }
+        let Json::Object(object) = rule else {
+            return Err(format!(
+                "expecting an object of conditions, but found {rule}"
+            ));
+        };
+        let parts: Result<Vec<_>, _> = object
+            .iter()
+            .map(|(key, value)| self.entry(table, key, value, depth))
+            .collect();
+        let mut parts = parts?;
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            BoolExp::And(parts)
+        })
+    }
+
+    fn entry(
+        &self,
+        table: &Table,
+        key: &str,
+        value: &Json,
+        depth: usize,
+    ) -> Result<BoolExp, String> {
+        match key {
+            "_and" | "$and" => self.all(table, value, depth).map(BoolExp::And),
+            "_or" | "$or" => self.all(table, value, depth).map(BoolExp::Or),
+            "_not" | "$not" => self
+                .boolean(table, value, depth + 1)
+                .map(|inner| BoolExp::Not(Box::new(inner))),
+            "_exists" | "$exists" => self.exists(value, depth),
+            field => self.field(table, field, value, depth),
+        }
+    }
+
+    fn all(&self, table: &Table, value: &Json, depth: usize) -> Result<Vec<BoolExp>, String> {
+        let Json::Array(items) = value else {
+            return Err(format!("expecting a list of conditions, but found {value}"));
+        };
+        items
+            .iter()
+            .map(|item| self.boolean(table, item, depth + 1))
+            .collect()
+    }
+
+    fn exists(&self, value: &Json, depth: usize) -> Result<BoolExp, String> {
+        let object = value.as_object().ok_or("_exists expects an object")?;
+        let name = object
+            .get("_table")
+            .and_then(table_name)
+            .ok_or("_exists needs _table")?;
+        let rule = object.get("_where").ok_or("_exists needs _where")?;
+        let table = self.tracked(&name)?;
+        let condition = self.boolean(table, rule, depth + 1)?;
+        let access = TableAccess::in_rule(name);
+        Ok(BoolExp::Exists {
+            access,
+            condition: Box::new(condition),
+        })
+    }
+
+    fn tracked(&self, name: &QualifiedTable) -> Result<&'a Table, String> {
+        let table = self.context.table(name);
+        table.ok_or_else(|| format!("table {:?} does not exist", name.display_name()))
+    }
+
+    fn field(
+        &self,
+        table: &Table,
+        name: &str,
+        value: &Json,
+        depth: usize,
+    ) -> Result<BoolExp, String> {
+        if let Some(column) = table.column(&ColumnName::new(name)) {
+            return self.column(table, &Operand::in_rule(column), value);
+        }
+        let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
+            let table = table.name.display_name();
+            return Err(format!("field {name:?} does not exist in table {table:?}"));
+        };
+        let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
+        let join = Join {
+            access: TableAccess::in_rule(target.clone()),
+            mapping: mapping.to_vec(),
+        };
+        Ok(BoolExp::Related {
+            join,
+            condition: Box::new(condition),
+        })
+    }
+
+    fn column(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {
+        let Json::Object(operators) = value else {
+            return self.operator(table, operand, "_eq", value);
+        };
+        // A json column may be compared with an object only through `_eq`: an object is operators.
+        let parts: Result<Vec<_>, _> = operators
+            .iter()
+            .map(|(name, value)| self.operator(table, operand, name, value))
+            .collect();
+        let mut parts = parts?;
+        Ok(if parts.len() == 1 {
+            parts.remove(0)
+        } else {
+            BoolExp::And(parts)
+        })
+    }
+
+    fn operator(
+        &self,
+        table: &Table,
+        operand: &Operand,
+        name: &str,
+        value: &Json,
+    ) -> Result<BoolExp, String> {
+        let bare = name
+            .strip_prefix(['_', '$'])
+            .ok_or_else(|| unknown_operator(name))?;
+        let ty = operand.cast.as_ref().unwrap_or(operand.ty()).base().clone();
+        let comparison = match bare {
+            "is_null" => Comparison::IsNull(nullness(value)?),
+            "cast" => return self.cast(table, operand, value),
+            "ceq" => self.other_column(table, operand, Operator::Eq, value)?,
+            "cne" | "cneq" => self.other_column(table, operand, Operator::Neq, value)?,
+            "cgt" => self.other_column(table, operand, Operator::Gt, value)?,
+            "clt" => self.other_column(table, operand, Operator::Lt, value)?,
+            "cgte" => self.other_column(table, operand, Operator::Gte, value)?,
+            "clte" => self.other_column(table, operand, Operator::Lte, value)?,
+            "st_d_within" | "st_3d_d_within" => d_within(bare, &ty, value)?,
+            "st_intersects_nband_geom" | "st_intersects_geom_nband" => raster_band(bare, value)?,
+            bare => {
+                let operator = known_operator(bare).ok_or_else(|| unknown_operator(name))?;
+                return value_comparison(operand, operator, &ty, value);
+            }
+        };
+        Ok(BoolExp::column(operand.clone(), comparison))
+    }
+
+    fn cast(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {
+        let targets = value.as_object().ok_or("_cast expects an object")?;
+        let mut parts = Vec::new();
+        for (target, operators) in targets {
+            let ty = match target.as_str() {
+                "geometry" | "geography" => {
+                    let own = operand.ty().base();
+                    PgType {
+                        name: target.as_str().into(),
+                        oid: 0,
+                        ..own.clone()
+                    }
+                }
+                "String" | "text" => PgType::builtin("text"),
+                other => return Err(format!("casting to {other:?} is not possible")),
+            };
+            let operand = operand.cast_to(ty);
+            parts.push(self.column(table, &operand, operators)?);
+        }
+        Ok(BoolExp::And(parts))
+    }
+
+    fn other_column(
+        &self,
+        table: &Table,
+        operand: &Operand,
+        operator: Operator,
+        value: &Json,
+    ) -> Result<Comparison, String> {
+        let (scope, name) = match value {
+            Json::String(name) => (ColumnScope::Current, name.as_str()),
+            Json::Array(items) => match items.as_slice() {
+                [Json::String(name)] => (ColumnScope::Current, name.as_str()),
+                [Json::String(root), Json::String(name)] if root == "$" => {
+                    (ColumnScope::Root, name.as_str())
+                }
+                _ => {
+                    return Err(format!(
+                        "a column or [\"$\", column] is expected, not {value}"
+                    ));
+                }
+            },
+            _ => return Err(format!("a column's name is expected, not {value}")),
+        };
+        let of = if scope == ColumnScope::Root {
+            self.root
+        } else {
+            table
+        };
+        let column = of.column(&ColumnName::new(name)).ok_or_else(|| {
+            format!(
+                "column {name:?} does not exist in table {:?}",
+                of.name.display_name()
+            )
+        })?;
+        if column.ty.base().name != operand.ty().base().name {
+            return Err(format!(
+                "incompatible column types: {:?}, {name:?}",
+                operand.column()
+            ));
+        }
+        Ok(Comparison::Column {
+            operator,
+            scope,
+            column: column.name.clone(),
+        })
+    }
+}
+
+fn unknown_operator(name: &str) -> String {
+    format!("unknown comparison operator {name:?}")
+}
+
+/// Rules spell operators as GraphQL does, plus `ne`.
+fn known_operator(bare: &str) -> Option<Operator> {
+    if bare == "ne" {
+        return Some(Operator::Neq);
+    }
+    Operator::ALL
+        .iter()
+        .copied()
+        .find(|operator| &operator.name()[1..] == bare)
+}
+
+fn nullness(value: &Json) -> Result<Nullness, String> {
+    match value {
+        Json::Bool(true) => Ok(Nullness::Null),
+        Json::Bool(false) => Ok(Nullness::NotNull),
+        other => Err(format!("_is_null expects true or false, not {other}")),
+    }
+}
+
+fn value_comparison(
+    operand: &Operand,
+    operator: Operator,
+    ty: &PgType,
+    value: &Json,
+) -> Result<BoolExp, String> {
+    use Operator as O;
+    if value.is_null() {
+        // `{"col": null}` asks for null, as v2 reads it; other operators have nothing to compare with.
+        let comparison = match operator {
+            O::Eq => Comparison::IsNull(Nullness::Null),
+            O::Neq => Comparison::IsNull(Nullness::NotNull),
+            _ => return Err(format!("unexpected null value for {}", operator.name())),
+        };
+        return Ok(BoolExp::column(operand.clone(), comparison));
+    }
+    let value_type = match operator {
+        O::In | O::Nin | O::AncestorAny | O::DescendantAny => PgType::array_of(ty.clone()),
+        O::HasKey => PgType::builtin("text"),
+        O::HasKeysAny | O::HasKeysAll => PgType::array_of(PgType::builtin("text")),
+        O::Matches | O::MatchesFulltext | O::MatchesAny => {
+            let name = if operator == O::MatchesFulltext {
+                "ltxtquery"
+            } else {
+                "lquery"
+            };
+            let query = PgType {
+                name: name.into(),
+                oid: 0,
+                ..ty.clone()
+            };
+            if operator == O::MatchesAny {
+                PgType::array_of(query)
+            } else {
+                query
+            }
+        }
+        _ => ty.clone(),
+    };
+    let value = typed(&value_type, value)?;
+    Ok(BoolExp::column(
+        operand.clone(),
+        Comparison::Value(operator, value),
+    ))
+}
+
+fn typed(ty: &PgType, value: &Json) -> Result<TypedValue, String> {
+    if let Some(name) = value.as_str().and_then(SessionVariableName::parse) {
+        return Ok(TypedValue {
+            value: Value::Session(name),
+            ty: ty.clone(),
+        });
+    }
+    if let Json::Array(items) = value
+        && items
+            .iter()
+            .any(|item| item.as_str().and_then(SessionVariableName::parse).is_some())
+    {
+        return Err("session variables inside a list are not built yet".to_owned());
+    }
+    let text = coerce::scalar(ty, value).map_err(|error| error.message().to_owned())?;
+    Ok(TypedValue {
+        value: Value::Literal(text.map(Into::into)),
+        ty: ty.clone(),
+    })
+}
+
+fn d_within(bare: &str, ty: &PgType, value: &Json) -> Result<Comparison, String> {
+    let object = value
+        .as_object()
+        .ok_or_else(|| format!("_{bare} expects an object"))?;
+    let operator = if bare == "st_d_within" {
+        Operator::StDWithin
+    } else {
+        Operator::St3dDWithin
+    };
+    let spheroid = match object.get("use_spheroid") {
+        _ if ty.scalar_kind() != graphloom_catalog::ScalarKind::Geography => None,
+        Some(value) => Some(typed(&PgType::builtin("bool"), value)?),
+        None => Some(typed(&PgType::builtin("bool"), &Json::Bool(true))?),
+    };
+    Ok(Comparison::DWithin {
+        operator,
+        distance: typed(&PgType::builtin("float8"), required(object, "distance")?)?,
+        from: typed(ty, required(object, "from")?)?,
+        use_spheroid: spheroid,
+    })
+}
+
+fn raster_band(bare: &str, value: &Json) -> Result<Comparison, String> {
+    let object = value
+        .as_object()
+        .ok_or_else(|| format!("_{bare} expects an object"))?;
+    let operator = known_operator(bare).expect("both band operators are in the list");
+    let nband = match object.get("nband") {
+        None if operator == Operator::StIntersectsGeomNband => None,
+        None => return Err("nband is required".to_owned()),
+        Some(value) => Some(typed(&PgType::builtin("int4"), value)?),
+    };
+    let geometry = PgType {
+        schema: "public".into(),
+        ..PgType::builtin("geometry")
+    };
+    let geommin = typed(&geometry, required(object, "geommin")?)?;
+    Ok(Comparison::RasterBand {
+        operator,
+        nband,
+        geommin,
+    })
+}
+
+fn required<'a>(object: &'a JsonObject, key: &str) -> Result<&'a Json, String> {
+    object
+        .get(key)
+        .ok_or_else(|| format!("the key '{key}' was not present"))
+}
+
+/// `"t"` or `{"schema", "name"}`.
+fn table_name(value: &Json) -> Option<QualifiedTable> {
+    match value {
+        Json::String(name) => Some(QualifiedTable::new("public", name.as_str())),
+        Json::Object(object) => {
+            let name = object.get("name")?.as_str()?;
+            let schema = object
+                .get("schema")
+                .and_then(Json::as_str)
+                .unwrap_or("public");
+            Some(QualifiedTable::new(schema, name))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,22 @@
+//! What the server's options say about schemas.
+
+use crate::NamingConvention;
+
+/// Options that change generated schemas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES`.
+    pub numerics: Numerics,
+    /// `HASURA_GRAPHQL_DEFAULT_NAMING_CONVENTION`.
+    pub naming_convention: NamingConvention,
+}
+
+/// How numbers that JavaScript cannot hold are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Numerics {
+    /// As JSON numbers.
+    #[default]
+    Numbers,
+    /// bigint, numeric, float8 and money as JSON strings.
+    Strings,
+}

@@ -1,0 +1,297 @@
+//! A tracked table, resolved: its fields, relationships and permissions.
+
+use std::sync::Arc;
+
+use graphloom_catalog as catalog;
+use graphloom_ir::{Aggregations, BoolExp, ColumnGrant, SelectGrant};
+use graphloom_metadata::types::{
+    self as metadata, Columns, Comment, Permission, SelectPermission, TableConfiguration,
+};
+use graphloom_vocab::{ColumnName, GraphqlName, Json, JsonObject, QualifiedTable, RoleName};
+use indexmap::IndexMap;
+
+use crate::naming::Identifier;
+use crate::relationship::RelationshipInfo;
+use crate::rule::{RuleContext, compile_rule};
+use crate::unbuilt;
+use crate::{Naming, scalar};
+
+/// A tracked table that is served.
+#[derive(Clone, Debug)]
+pub struct TableInfo {
+    /// What Postgres says.
+    pub table: Arc<catalog::Table>,
+    /// The name its types and root fields are made of.
+    pub(crate) identifier: Identifier,
+    /// Columns that have a field, in table order.
+    pub columns: Vec<ColumnInfo>,
+    /// By name in metadata.
+    pub relationships: IndexMap<String, RelationshipInfo>,
+    /// What each role may read.
+    pub select_permissions: IndexMap<RoleName, SelectPermissionInfo>,
+    /// Names and comments.
+    pub configuration: TableConfiguration,
+}
+
+/// A column's field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnInfo {
+    /// The column.
+    pub column: ColumnName,
+    /// Its field.
+    pub field: GraphqlName,
+    /// Its description.
+    pub description: Option<String>,
+}
+
+/// A role's read permission, compiled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelectPermissionInfo {
+    /// What may be read.
+    pub grant: Arc<SelectGrant>,
+    /// Which root fields show; `None`: all of them.
+    pub query_root_fields: Option<Vec<String>>,
+    /// Which root fields of subscriptions show; `None`: all of them.
+    pub subscription_root_fields: Option<Vec<String>>,
+}
+
+/// Resolves a table's name and columns; the error is the reason of its inconsistency.
+pub(crate) fn resolve(
+    tracked: &metadata::Table,
+    table: &Arc<catalog::Table>,
+    naming: &Naming,
+) -> Result<TableInfo, String> {
+    if let Some(reason) = unbuilt::table_blocker(tracked) {
+        return Err(reason);
+    }
+    let identifier = identifier(&tracked.table, &tracked.configuration)?;
+    let columns = columns(table, &tracked.configuration, naming)?;
+    Ok(TableInfo {
+        table: table.clone(),
+        identifier,
+        columns,
+        relationships: IndexMap::new(),
+        select_permissions: IndexMap::new(),
+        configuration: tracked.configuration.clone(),
+    })
+}
+
+fn identifier(
+    name: &QualifiedTable,
+    configuration: &TableConfiguration,
+) -> Result<Identifier, String> {
+    if let Some(custom) = &configuration.custom_name {
+        return match GraphqlName::parse(custom) {
+            Some(_) => Ok(Identifier::Custom(custom.clone())),
+            None => Err(format!("{custom:?} is not a valid GraphQL identifier")),
+        };
+    }
+    let text = match name.schema.as_str() {
+        "public" => name.name.as_str().to_owned(),
+        schema => format!("{schema}_{}", name.name),
+    };
+    if GraphqlName::parse(&text).is_none() {
+        let shown = name.display_name();
+        return Err(format!(
+            "cannot include \"{shown}\" in the GraphQL schema because \"{text}\" is not a valid \
+             GraphQL identifier"
+        ));
+    }
+    Ok(Identifier::Generated(text))
+}
+
+fn columns(
+    table: &catalog::Table,
+    configuration: &TableConfiguration,
+    naming: &Naming,
+) -> Result<Vec<ColumnInfo>, String> {
+    let mut infos: Vec<ColumnInfo> = Vec::with_capacity(table.columns.len());
+    for column in &table.columns {
+        let config = configuration.column_config.get(&column.name);
+        let custom = config.and_then(|config| config.custom_name.as_deref());
+        let field = match custom {
+            Some(name) => GraphqlName::parse(name),
+            None => {
+                GraphqlName::parse(column.name.as_str()).map(|name| naming.field(name.as_str()))
+            }
+        };
+        let element = column.ty.element().unwrap_or(&column.ty);
+        let (Some(field), Some(_)) = (field, scalar::scalar_name(element)) else {
+            continue;
+        };
+        if let Some(other) = infos.iter().find(|info| info.field == field) {
+            return Err(format!(
+                "the definitions of columns \"{}\" and \"{}\" are in conflict: they are mapped to \
+                 the same field name, \"{field}\"",
+                other.column, column.name
+            ));
+        }
+        let comment = config.map_or(&Comment::Automatic, |config| &config.comment);
+        let description = described(comment, column.comment.as_deref());
+        infos.push(ColumnInfo {
+            column: column.name.clone(),
+            field,
+            description,
+        });
+    }
+    Ok(infos)
+}
+
+/// A description: the user's, none where suppressed, else the generated one.
+pub(crate) fn described(comment: &Comment, generated: Option<&str>) -> Option<String> {
+    match comment {
+        Comment::Automatic => generated.map(str::to_owned),
+        Comment::Explicit(text) if text.is_empty() => None,
+        Comment::Explicit(text) => Some(text.clone()),
+    }
+}
+
+/// Compiles a select permission; the error is the reason of its inconsistency.
+pub(crate) fn select_permission(
+    context: &dyn RuleContext,
+    table: &catalog::Table,
+    permission: &Permission<SelectPermission>,
+) -> Result<SelectPermissionInfo, String> {
+    let select = &permission.permission;
+    if let Some(reason) =
+        unbuilt::unknown_key(&select.extra).or_else(|| unbuilt::unknown_key(&permission.extra))
+    {
+        return Err(reason);
+    }
+    if let Some(name) = select.computed_fields.first() {
+        return Err(format!("computed fields are not built yet: {name:?}"));
+    }
+    let columns = granted_columns(table, &select.columns)?;
+    let filter = compile_rule(context, &table.name, &select.filter)?;
+    let limit = match select.limit {
+        None => None,
+        Some(limit) => Some(u64::try_from(limit).map_err(|_| "unexpected negative value")?),
+    };
+    let aggregations = match select.allow_aggregations {
+        true => Aggregations::Allowed,
+        false => Aggregations::Hidden,
+    };
+    root_fields(table, permission, &columns)?;
+    let columns: Vec<_> = columns
+        .into_iter()
+        .map(|column| ColumnGrant { column, mask: None })
+        .collect();
+    let grant = SelectGrant::from_permission(table, &columns, filter, limit, aggregations);
+    Ok(SelectPermissionInfo {
+        grant: Arc::new(grant),
+        query_root_fields: select.query_root_fields.clone(),
+        subscription_root_fields: select.subscription_root_fields.clone(),
+    })
+}
+
+/// Refuses root fields that the permission itself makes impossible.
+fn root_fields(
+    table: &catalog::Table,
+    permission: &Permission<SelectPermission>,
+    columns: &[ColumnName],
+) -> Result<(), String> {
+    let select = &permission.permission;
+    let role = &permission.role;
+    let lists = [
+        (&select.query_root_fields, "query_root_fields"),
+        (&select.subscription_root_fields, "subscription_root_fields"),
+    ];
+    for (list, key) in lists {
+        for field in list.iter().flatten() {
+            match field.as_str() {
+                "select" => {}
+                "select_stream" if key == "subscription_root_fields" => {}
+                "select_by_pk" => {
+                    let key = table.primary_key.as_ref();
+                    if !key.is_some_and(|key| key.columns.iter().all(|c| columns.contains(c))) {
+                        return Err(format!(
+                            "The \"select_by_pk\" field cannot be included in the \
+                             query_root_fields or subscription_root_fields because the role \
+                             \"{role}\" does not have access to the primary key of the table \
+                             \"{}\"",
+                            table.name.display_name()
+                        ));
+                    }
+                }
+                "select_aggregate" => {
+                    if !select.allow_aggregations {
+                        return Err(
+                            "The \"select_aggregate\" root field can only be enabled in \
+                                    the query_root_fields or the subscription_root_fields when \
+                                    \"allow_aggregations\" is set to true"
+                                .to_owned(),
+                        );
+                    }
+                }
+                other => return Err(format!("{other:?} is not a root field of {key}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn granted_columns(table: &catalog::Table, columns: &Columns) -> Result<Vec<ColumnName>, String> {
+    match columns {
+        Columns::All => Ok(table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect()),
+        Columns::List(names) => {
+            for name in names {
+                exists(table, name)?;
+            }
+            Ok(names.clone())
+        }
+    }
+}
+
+fn exists(table: &catalog::Table, column: &ColumnName) -> Result<(), String> {
+    match table.column(column) {
+        Some(_) => Ok(()),
+        None => {
+            let table = table.name.display_name();
+            Err(format!(
+                "column \"{column}\" does not exist in table {table:?}"
+            ))
+        }
+    }
+}
+
+/// What the three write permissions have in common, for validation.
+pub(crate) struct WritePermission<'a> {
+    /// Settable columns, if the kind has any.
+    pub(crate) columns: Option<&'a Columns>,
+    /// Presets, if the kind has any.
+    pub(crate) presets: Option<&'a IndexMap<ColumnName, Json>>,
+    /// Filters and checks.
+    pub(crate) rules: Vec<&'a Json>,
+    /// Unknown keys.
+    pub(crate) extra: [&'a JsonObject; 2],
+}
+
+/// Validates a write permission; the error is the reason of its inconsistency.
+pub(crate) fn check_write_permission(
+    context: &dyn RuleContext,
+    table: &catalog::Table,
+    permission: &WritePermission<'_>,
+) -> Result<Vec<BoolExp>, String> {
+    if let Some(reason) = permission
+        .extra
+        .iter()
+        .find_map(|extra| unbuilt::unknown_key(extra))
+    {
+        return Err(reason);
+    }
+    if let Some(columns) = permission.columns {
+        granted_columns(table, columns)?;
+    }
+    for column in permission.presets.into_iter().flat_map(IndexMap::keys) {
+        exists(table, column)?;
+    }
+    permission
+        .rules
+        .iter()
+        .map(|rule| compile_rule(context, &table.name, rule))
+        .collect()
+}

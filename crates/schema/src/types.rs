@@ -1,0 +1,287 @@
+//! One role's types: what introspection shows, and what each field means.
+//!
+//! Every field, argument and enum value carries its meaning, so that binding walks a document along
+//! these definitions and never asks for a permission again: what the role may not do is not here.
+
+use std::sync::Arc;
+
+use graphloom_catalog::PgType;
+use graphloom_graphql::TypeRef;
+use graphloom_ir::{
+    AggregateFunction, Direction, GrantedColumn, Join, Nulls, Operator, Output, SelectGrant,
+};
+use graphloom_vocab::{ColumnName, GraphqlName, SourceName};
+use indexmap::IndexMap;
+
+/// A named type.
+#[derive(Clone, Debug)]
+pub enum TypeDefinition {
+    /// A scalar.
+    Scalar(ScalarType),
+    /// An enum.
+    Enum(EnumType),
+    /// An input object.
+    InputObject(InputObjectType),
+    /// An object.
+    Object(ObjectType),
+}
+
+/// A scalar type.
+#[derive(Clone, Debug)]
+pub struct ScalarType {
+    /// Its name.
+    pub name: GraphqlName,
+    /// For people.
+    pub description: Option<Arc<str>>,
+}
+
+/// An enum type.
+#[derive(Clone, Debug)]
+pub struct EnumType {
+    /// Its name.
+    pub name: GraphqlName,
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// By name.
+    pub values: IndexMap<GraphqlName, EnumValue>,
+}
+
+/// One value of an enum.
+#[derive(Clone, Debug)]
+pub struct EnumValue {
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// What it stands for.
+    pub meaning: EnumMeaning,
+}
+
+/// What an enum value stands for.
+#[derive(Clone, Debug)]
+pub enum EnumMeaning {
+    /// A way to sort.
+    Order(Direction, Nulls),
+    /// A column of the table the enum is of.
+    Column(GrantedColumn),
+    /// Only its name matters (introspection).
+    Name,
+}
+
+/// An input object type.
+#[derive(Clone, Debug)]
+pub struct InputObjectType {
+    /// Its name.
+    pub name: GraphqlName,
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// By name.
+    pub fields: IndexMap<GraphqlName, InputValueDefinition>,
+}
+
+/// An argument, or a field of an input object.
+#[derive(Clone, Debug)]
+pub struct InputValueDefinition {
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// Its type.
+    pub ty: TypeRef,
+    /// Its default in GraphQL syntax, as introspection shows it.
+    pub default: Option<Arc<str>>,
+    /// What it stands for.
+    pub meaning: InputMeaning,
+}
+
+/// What an argument or input field stands for.
+#[derive(Clone, Debug)]
+pub enum InputMeaning {
+    /// `where`.
+    Where,
+    /// `order_by`.
+    OrderBy,
+    /// `distinct_on`.
+    DistinctOn,
+    /// `limit`.
+    Limit,
+    /// `offset`.
+    Offset,
+    /// One column of the primary key (`_by_pk`).
+    KeyColumn(GrantedColumn),
+    /// `path` of a json column.
+    JsonPath,
+    /// `count(columns:)`.
+    CountColumns,
+    /// `count(distinct:)`.
+    CountDistinct,
+    /// `_and` of a condition.
+    And,
+    /// `_or` of a condition.
+    Or,
+    /// `_not` of a condition.
+    Not,
+    /// A column in a condition.
+    ConditionColumn(GrantedColumn),
+    /// A relationship in a condition.
+    ConditionRelationship(Arc<RelationshipMeaning>),
+    /// A comparison operator.
+    Operator(Operator),
+    /// `_is_null`.
+    IsNull,
+    /// `_cast`.
+    Cast,
+    /// A target type inside `_cast`.
+    CastTo(PgType),
+    /// `distance` inside `_st_d_within`.
+    Distance,
+    /// `from` inside `_st_d_within`.
+    From,
+    /// `use_spheroid` inside `_st_d_within`.
+    UseSpheroid,
+    /// `nband` inside the raster operators.
+    Nband,
+    /// `geommin` inside the raster operators.
+    Geommin,
+    /// A column to sort by.
+    OrderColumn(GrantedColumn),
+    /// An object relationship to sort by.
+    OrderRelationship(Arc<RelationshipMeaning>),
+    /// An array relationship's aggregate to sort by.
+    OrderAggregate(Arc<RelationshipMeaning>),
+    /// `count` of an aggregate to sort by.
+    OrderCount,
+    /// `max {…}` and relatives of an aggregate to sort by.
+    OrderFunction(AggregateFunction),
+    /// `__type(name:)`.
+    TypeName,
+    /// `includeDeprecated`.
+    IncludeDeprecated,
+}
+
+/// An object type.
+#[derive(Clone, Debug)]
+pub struct ObjectType {
+    /// Its name.
+    pub name: GraphqlName,
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// By name.
+    pub fields: IndexMap<GraphqlName, FieldDefinition>,
+}
+
+/// A field of an object type.
+#[derive(Clone, Debug)]
+pub struct FieldDefinition {
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// By name.
+    pub arguments: IndexMap<GraphqlName, InputValueDefinition>,
+    /// Its type.
+    pub ty: TypeRef,
+    /// What it stands for.
+    pub meaning: FieldMeaning,
+}
+
+/// What a field stands for.
+#[derive(Clone, Debug)]
+pub enum FieldMeaning {
+    /// A source's namespace.
+    Namespace,
+    /// The placeholder of a role that sees nothing; it answers with this text.
+    Placeholder(&'static str),
+    /// Rows of a table.
+    Root {
+        /// The source the table is in.
+        source: SourceName,
+        /// Which of the three forms.
+        kind: RootKind,
+        /// What the role may read.
+        grant: Arc<SelectGrant>,
+    },
+    /// A column.
+    Column(GrantedColumn, Output),
+    /// An object relationship.
+    Object(Arc<RelationshipMeaning>),
+    /// An array relationship.
+    Array(Arc<RelationshipMeaning>),
+    /// An array relationship's aggregate.
+    ArrayAggregate(Arc<RelationshipMeaning>),
+    /// `aggregate` of an aggregate selection.
+    Aggregate,
+    /// `nodes` of an aggregate selection.
+    Nodes,
+    /// `count`.
+    Count,
+    /// `max {…}` and relatives.
+    AggregateFunction(AggregateFunction),
+    /// A column inside `max {…}` and relatives.
+    AggregateColumn(GrantedColumn, Output),
+    /// `__schema` and `__type` of the query root; every field of the introspection types.
+    Introspection,
+}
+
+/// Which form a root field has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootKind {
+    /// A list.
+    List,
+    /// One row by its primary key.
+    ByPk,
+    /// An aggregate.
+    Aggregate,
+}
+
+/// A relationship as one role may follow it.
+#[derive(Clone, Debug)]
+pub struct RelationshipMeaning {
+    /// What the role may read there.
+    pub grant: Arc<SelectGrant>,
+    /// Our column and theirs.
+    pub mapping: Vec<(ColumnName, ColumnName)>,
+}
+
+impl RelationshipMeaning {
+    /// The other table under the role's grant.
+    pub fn join(&self) -> Join {
+        Join {
+            access: self.grant.access(),
+            mapping: self.mapping.clone(),
+        }
+    }
+}
+
+impl TypeDefinition {
+    /// The type's name.
+    pub fn name(&self) -> &GraphqlName {
+        match self {
+            Self::Scalar(ty) => &ty.name,
+            Self::Enum(ty) => &ty.name,
+            Self::InputObject(ty) => &ty.name,
+            Self::Object(ty) => &ty.name,
+        }
+    }
+
+    /// The type's description.
+    pub fn description(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Scalar(ty) => ty.description.as_ref(),
+            Self::Enum(ty) => ty.description.as_ref(),
+            Self::InputObject(ty) => ty.description.as_ref(),
+            Self::Object(ty) => ty.description.as_ref(),
+        }
+    }
+
+    /// The named types its fields and arguments mention.
+    pub(crate) fn mentions(&self) -> Vec<&GraphqlName> {
+        match self {
+            Self::Scalar(_) | Self::Enum(_) => Vec::new(),
+            Self::InputObject(ty) => ty.fields.values().map(|field| field.ty.name()).collect(),
+            Self::Object(ty) => {
+                let fields = ty.fields.values();
+                fields
+                    .flat_map(|field| {
+                        let arguments = field.arguments.values().map(|argument| argument.ty.name());
+                        std::iter::once(field.ty.name()).chain(arguments)
+                    })
+                    .collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What a document may say and this build does not serve yet: one place that names it all.
+
+use graphloom_metadata::Metadata;
+use graphloom_metadata::types::{Source, Table};
+use graphloom_vocab::{Json, JsonObject};
+use serde_json::json;
+
+use crate::Inconsistency;
+
+/// Top-level sections and the kind of their objects.
+const SECTIONS: &[(&str, &str)] = &[
+    ("remote_schemas", "remote_schema"),
+    ("actions", "action"),
+    ("cron_triggers", "cron_trigger"),
+    ("rest_endpoints", "rest_endpoint"),
+];
+
+/// Sections that guard something: served without them, a project would be wider than it says.
+const GUARDS: &[&str] = &["allowlist", "api_limits", "graphql_schema_introspection"];
+
+/// Objects of whole features that are not built yet.
+pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
+    let mut found = Vec::new();
+    for (section, kind) in SECTIONS {
+        for object in items(metadata.sections.get(*section)) {
+            let name = object
+                .get("name")
+                .and_then(Json::as_str)
+                .unwrap_or_default();
+            let reason = format!("{section} are not built yet");
+            found.push(Inconsistency::new(
+                kind,
+                format!("{kind} {name}"),
+                reason,
+                object.clone(),
+            ));
+        }
+    }
+    for section in GUARDS {
+        if let Some(value) = metadata
+            .sections
+            .get(*section)
+            .filter(|value| !is_empty(value))
+        {
+            let reason = format!("{section} is not enforced yet");
+            found.push(Inconsistency::new(section, *section, reason, value.clone()));
+        }
+    }
+    for role in metadata.inherited_roles.keys() {
+        let reason = "inherited roles are not built yet: the role sees nothing";
+        let definition = json!({"role_name": role.as_str()});
+        found.push(Inconsistency::new(
+            "inherited_role",
+            format!("inherited role {role}"),
+            reason,
+            definition,
+        ));
+    }
+    found
+}
+
+/// Objects of a source that are not built yet.
+pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
+    let mut found = Vec::new();
+    for function in source.functions.keys() {
+        let name = format!(
+            "function {} in source {}",
+            function.display_name(),
+            source.name
+        );
+        let definition =
+            json!({"source": source.name.as_str(), "function": function.display_name()});
+        found.push(Inconsistency::new(
+            "function",
+            name,
+            "functions are not built yet",
+            definition,
+        ));
+    }
+    let kinds = [
+        ("native_queries", "native_query", "root_field_name"),
+        ("logical_models", "logical_model", "name"),
+        ("stored_procedures", "stored_procedure", "stored_procedure"),
+    ];
+    for (key, kind, name_key) in kinds {
+        for object in items(source.extra.get(key)) {
+            let name = object
+                .get(name_key)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let name = format!(
+                "{kind} {} in source {}",
+                name.trim_matches('"'),
+                source.name
+            );
+            let reason = format!("{key} are not built yet");
+            found.push(Inconsistency::new(kind, name, reason, object.clone()));
+        }
+    }
+    found
+}
+
+/// Parts of a table that are not built yet; the table itself is served without them.
+pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
+    let place = format!(
+        "in table {} in source {}",
+        table.table.display_name(),
+        source.name
+    );
+    let mut found = Vec::new();
+    for (name, _) in &table.computed_fields {
+        let definition = json!({"name": name, "table": table.table.display_name()});
+        let name = format!("computed_field {name} {place}");
+        let reason = "computed fields are not built yet";
+        found.push(Inconsistency::new(
+            "computed_field",
+            name,
+            reason,
+            definition,
+        ));
+    }
+    let kinds = [
+        ("event_triggers", "event_trigger"),
+        ("remote_relationships", "remote_relationship"),
+    ];
+    for (key, kind) in kinds {
+        for object in items(table.extra.get(key)) {
+            let name = object
+                .get("name")
+                .and_then(Json::as_str)
+                .unwrap_or_default();
+            let reason = format!("{key} are not built yet");
+            let name = format!("{kind} {name} {place}");
+            found.push(Inconsistency::new(kind, name, reason, object.clone()));
+        }
+    }
+    found
+}
+
+/// Why a whole table cannot be served, if it says something that is not understood.
+pub(crate) fn table_blocker(table: &Table) -> Option<String> {
+    if table.is_enum {
+        return Some("enum tables are not built yet".to_owned());
+    }
+    const PARTS: &[&str] = &[
+        "event_triggers",
+        "remote_relationships",
+        "apollo_federation_config",
+    ];
+    let extra = table
+        .extra
+        .iter()
+        .find(|(key, value)| !PARTS.contains(&key.as_str()) && !is_empty(value));
+    if let Some((key, _)) = extra {
+        return Some(format!("the key {key:?} is not understood"));
+    }
+    unknown_key(&table.configuration.extra)
+}
+
+/// Why an object with unknown keys is not served.
+pub(crate) fn unknown_key(extra: &JsonObject) -> Option<String> {
+    let (key, _) = extra.iter().find(|(_, value)| !is_empty(value))?;
+    Some(format!("the key {key:?} is not understood"))
+}
+
+fn items(value: Option<&Json>) -> &[Json] {
+    value.and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Array(items) => items.is_empty(),
+        Json::Object(object) => object.is_empty(),
+        _ => false,
+    }
+}
