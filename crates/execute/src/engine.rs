@@ -3,20 +3,34 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use graphloom_schema::SchemaCache;
 use graphloom_vocab::{Error, Result, Session, SourceName};
 
 use crate::{Executed, GraphqlRequest};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
+#[derive(Default)]
 pub struct Snapshot {
-    /// One pool per consistent source.
+    /// Counts up with every replacement; plans of other generations are not served.
+    pub generation: u64,
+    /// All resolved metadata.
+    pub schema: SchemaCache,
+    /// One pool per source that can be served.
     pub pools: HashMap<SourceName, graphloom_pg::Pool>,
 }
 
 /// Runs GraphQL requests against the current snapshot.
-pub struct Engine {}
+pub struct Engine {
+    snapshot: ArcSwap<Snapshot>,
+}
 
 impl Engine {
+    /// An engine that serves nothing until its first snapshot.
+    pub fn new() -> Self {
+        Self { snapshot: ArcSwap::from_pointee(Snapshot::default()) }
+    }
+
     /// Runs one request to the end.
     ///
     /// Subscriptions are refused with `not-supported` until live queries are built. Errors carry
@@ -26,8 +40,19 @@ impl Engine {
         Err(Error::unexpected("not wired yet"))
     }
 
+    /// The snapshot that new requests run against.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
     /// Replaces the snapshot; requests under way finish on the old one.
     pub fn replace(&self, snapshot: Arc<Snapshot>) {
-        let _ = snapshot;
+        self.snapshot.store(snapshot);
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
     }
 }
