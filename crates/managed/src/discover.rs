@@ -17,11 +17,11 @@ use crate::options::{Options, Places, inherited_environment};
 use crate::runtime::{OLDEST_MAJOR, TESTED_MAJORS, platform};
 use crate::sys;
 
-/// How long a candidate may take to print its version.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a candidate may take to tell about itself.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How much of its output is read.
-const VERSION_BYTES_MAX: u64 = 4096;
+const OUTPUT_BYTES_MAX: u64 = 4096;
 
 /// A usable server program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,7 +255,8 @@ pub(crate) fn examine(bin_dir: &Path) -> Result<Version, Rejection> {
             return Err(Rejection::Missing(program));
         }
     }
-    let output = version_output(&bin_dir.join("postgres")).map_err(Rejection::DoesNotRun)?;
+    let output =
+        output_of(&bin_dir.join("postgres"), "--version").map_err(Rejection::DoesNotRun)?;
     let version = parse_version(&output)
         .ok_or_else(|| Rejection::DoesNotRun(format!("it prints {:?}", output.trim())))?;
     if version.major < OLDEST_MAJOR {
@@ -276,27 +277,28 @@ fn parse_version(output: &str) -> Option<Version> {
     })
 }
 
-fn version_output(program: &Path) -> Result<String, String> {
+/// What a program that only tells something about itself prints.
+fn output_of(program: &Path, argument: &str) -> Result<String, String> {
     let mut command = Command::new(program);
     command
-        .arg("--version")
+        .arg(argument)
         .env_clear()
         .envs(inherited_environment())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = spawn_patiently(&mut command).map_err(|error| error.to_string())?;
-    let deadline = Instant::now() + VERSION_TIMEOUT;
+    let deadline = Instant::now() + OUTPUT_TIMEOUT;
     let status = loop {
         match child.try_wait() {
             Err(error) => return Err(error.to_string()),
             Ok(Some(status)) => break status,
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
             Ok(None) => {
-                // It only prints a version: nothing is lost by killing it.
+                // It only tells about itself: nothing is lost by killing it.
                 drop(child.kill());
                 drop(child.wait());
-                return Err(format!("no answer within {} s", VERSION_TIMEOUT.as_secs()));
+                return Err(format!("no answer within {} s", OUTPUT_TIMEOUT.as_secs()));
             }
         }
     };
@@ -304,7 +306,7 @@ fn version_output(program: &Path) -> Result<String, String> {
     let read = |pipe: Option<&mut dyn Read>| {
         let mut bytes = Vec::new();
         if let Some(pipe) = pipe {
-            drop(pipe.take(VERSION_BYTES_MAX).read_to_end(&mut bytes));
+            drop(pipe.take(OUTPUT_BYTES_MAX).read_to_end(&mut bytes));
         }
         String::from_utf8_lossy(&bytes).into_owned()
     };
@@ -360,20 +362,9 @@ fn installed(places: &Places) -> Vec<PathBuf> {
 }
 
 fn bindir_of_pg_config(program: &Path) -> Option<PathBuf> {
-    if !program.is_file() {
-        return None;
-    }
-    let mut command = Command::new(program);
-    command
-        .arg("--bindir")
-        .env_clear()
-        .envs(inherited_environment())
-        .stdin(Stdio::null());
-    let output = command
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    let text = String::from_utf8(output.stdout).ok()?;
+    let text = program
+        .is_file()
+        .then(|| output_of(program, "--bindir").ok())??;
     Some(PathBuf::from(text.trim())).filter(|dir| dir.is_absolute())
 }
 

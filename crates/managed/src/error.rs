@@ -74,9 +74,9 @@ pub enum Error {
     )]
     PreviousServerStuck { cluster: PathBuf, pid: u32 },
 
-    /// The cluster's files belong to another account than ours.
-    #[error("{} belongs to {owner}: run as that user, or name another data directory", cluster.display())]
-    ForeignOwner { cluster: PathBuf, owner: String },
+    /// The files belong to another account than ours.
+    #[error("{} belongs to {owner}: run as that user, or name another data directory", path.display())]
+    ForeignOwner { path: PathBuf, owner: String },
 
     /// The account named for the server does not exist.
     #[error("there is no account named {0:?} to run PostgreSQL under")]

@@ -137,7 +137,7 @@ fn choose_unprivileged(
     {
         let owner = account_of(uid, gid).name;
         return Err(Error::ForeignOwner {
-            cluster: layout.cluster.clone(),
+            path: layout.cluster.clone(),
             owner,
         });
     }
@@ -176,7 +176,7 @@ fn look_up(found: io::Result<Option<Account>>) -> Result<Option<Account>, Error>
 }
 
 /// The account of a user id, with the id for a name if it has no entry.
-fn account_of(uid: u32, gid: u32) -> Account {
+pub(crate) fn account_of(uid: u32, gid: u32) -> Account {
     let entry = sys::account_by_uid(uid).ok().flatten();
     entry.unwrap_or_else(|| Account {
         name: format!("user id {uid}"),

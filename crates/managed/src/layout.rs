@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, account_of};
 use crate::options::{Options, ShortDirs};
 use crate::sys;
 
@@ -78,11 +78,7 @@ impl Layout {
                     Some(_) => Err(Error::NotACluster(self.cluster.clone())),
                 }
             }
-            Err(source) => Err(Error::Io {
-                action: "read",
-                path: self.cluster.join("PG_VERSION"),
-                source,
-            }),
+            Err(source) => Err(closed_or("read", &self.cluster.join("PG_VERSION"))(source)),
         }
     }
 
@@ -103,7 +99,7 @@ impl Layout {
             .truncate(false)
             .mode(0o600)
             .open(&self.lock)
-            .map_err(Error::io("open", &self.lock))?;
+            .map_err(closed_or("open", &self.lock))?;
         match file.try_lock() {
             Ok(()) => {
                 let written = file
@@ -161,6 +157,23 @@ impl Layout {
             let _ = write!(text, "{byte:02x}");
             text
         })
+    }
+}
+
+/// For `map_err`: a file of ours that we may not open was made under another account.
+fn closed_or(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+    move |source| {
+        let parent = path.parent().unwrap_or(path);
+        match fs::metadata(parent) {
+            Ok(found) if source.kind() == io::ErrorKind::PermissionDenied => {
+                let owner = account_of(found.uid(), found.gid()).name;
+                Error::ForeignOwner {
+                    path: parent.to_path_buf(),
+                    owner,
+                }
+            }
+            _ => Error::io(action, path)(source),
+        }
     }
 }
 

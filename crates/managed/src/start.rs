@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
-use crate::cluster::{SUPERUSER, initialise};
+use crate::cluster::{SUPERUSER, initialise, remove_tree};
 use crate::discover::Installation;
 use crate::download::prepare;
 use crate::error::Error;
 use crate::identity::{self, Identity};
 use crate::layout::{DirLock, Layout, socket_path};
 use crate::options::{Durability, Event, Options, Tcp};
+use crate::pidfile;
 use crate::supervisor::{self, Launch, Status, StatusReader, StopRequest};
 
 /// The port in the socket's name when there is no TCP.
@@ -127,6 +128,26 @@ pub fn start(options: Options) -> Result<Managed, Error> {
         thread: Some(thread),
         _lock: lock,
     })
+}
+
+/// Removes the cluster with everything in it; the next start makes a new one.
+///
+/// Files of the caller in the data directory stay. Errors: [`Error::InUse`] while a server runs on it,
+/// [`Error::NotACluster`] if something else is in its place, [`Error::Io`].
+pub fn reset(options: &Options) -> Result<(), Error> {
+    let layout = Layout::of(options)?;
+    if !layout.home.exists() {
+        return Ok(());
+    }
+    let _lock = layout.acquire_lock()?;
+    if layout.cluster_major()?.is_some() {
+        pidfile::settle(&layout.cluster, &options.observer)?;
+        // Under this name a part of it is never taken for a cluster, should we be interrupted.
+        remove_tree(&layout.initializing)?;
+        fs::rename(&layout.cluster, &layout.initializing)
+            .map_err(Error::io("rename", &layout.cluster))?;
+    }
+    remove_tree(&layout.initializing)
 }
 
 type Supervised = (StatusReader, Sender<StopRequest>, JoinHandle<()>);

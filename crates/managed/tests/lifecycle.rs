@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use graphloom_managed::{Created, Error, Event, Observer, Options, Status, Tcp, start};
+use graphloom_managed::{Created, Error, Event, Observer, Options, Status, Tcp, reset, start};
 use support::{Keeper, TempDir, eventually, pid_of, quick_options, runs, send, sql, sql_by_url};
 
 #[test]
@@ -355,4 +355,23 @@ fn settings_of_ours_cannot_be_given() {
         !dir.join("home").exists(),
         "refused before anything is made"
     );
+}
+
+#[test]
+fn a_reset_removes_the_data_and_nothing_else() {
+    let dir = TempDir::new();
+    let data_dir = dir.join("home");
+    reset(&quick_options(&data_dir)).unwrap();
+    let managed = start(quick_options(&data_dir)).unwrap();
+    sql(&managed, "create table gone ()");
+    fs::write(data_dir.join("of-the-caller"), "stays").unwrap();
+    let error = reset(&quick_options(&data_dir)).unwrap_err();
+    assert!(matches!(error, Error::InUse { .. }), "{error}");
+    managed.stop().unwrap();
+
+    reset(&quick_options(&data_dir)).unwrap();
+    assert!(data_dir.join("of-the-caller").exists());
+    let managed = start(quick_options(&data_dir)).unwrap();
+    assert_eq!(managed.created, Created::NewCluster);
+    assert_eq!(sql(&managed, "select to_regclass('gone') is null"), "t");
 }

@@ -238,7 +238,26 @@ fn the_server_never_runs_as_root() {
 fn an_ordinary_user_can_do_it_too() {
     if is_root() {
         // `games` of Debian has no home and no shell; ids without meaning elsewhere do as well.
-        run_test_as((5, 60), "the_server_never_runs_as_root");
+        run_test_as((5, 60), "the_server_never_runs_as_root", &[]);
+    }
+}
+
+/// Root's data, opened by an ordinary user: as root this runs itself again as `games`.
+#[test]
+fn data_of_another_account_is_refused_by_name() {
+    const HOME: &str = "MANAGED_TEST_ROOTS_HOME";
+    if is_root() {
+        let dir = TempDir::new();
+        let home = dir.join("home");
+        start(quick_options(&home)).unwrap().stop().unwrap();
+        let test = "data_of_another_account_is_refused_by_name";
+        run_test_as((5, 60), test, &[(HOME, &home)]);
+    } else if let Some(home) = std::env::var_os(HOME) {
+        let error = start(quick_options(home)).unwrap_err();
+        let Error::ForeignOwner { owner, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(owner, "root");
     }
 }
 
@@ -307,6 +326,7 @@ fn a_user_id_without_an_account_is_got_around_or_explained() {
         run_test_as(
             (UNKNOWN, UNKNOWN),
             "a_user_id_without_an_account_is_got_around_or_explained",
+            &[],
         );
         return;
     }

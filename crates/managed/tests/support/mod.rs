@@ -200,9 +200,8 @@ pub(crate) fn keep() {
 }
 
 /// Runs a test of this executable as another account, in a directory of its own.
-pub(crate) fn run_test_as(account: (u32, u32), test: &str) {
+pub(crate) fn run_test_as((uid, gid): (u32, u32), test: &str, variables: &[(&str, &Path)]) {
     let dir = TempDir::new();
-    let (uid, gid) = account;
     // The build directory may be closed to that account.
     let program = dir.join("tests");
     fs::copy(env::current_exe().unwrap(), &program).unwrap();
@@ -215,6 +214,7 @@ pub(crate) fn run_test_as(account: (u32, u32), test: &str) {
         .env_remove("HOME")
         .env_remove("XDG_RUNTIME_DIR")
         .env("TMPDIR", &own)
+        .envs(variables.iter().copied())
         .uid(uid)
         .gid(gid)
         .output()
