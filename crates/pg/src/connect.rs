@@ -242,7 +242,7 @@ fn classify(
         reason,
         address: endpoint.to_string(),
         message,
-        hint: hint(reason, options, endpoint),
+        hint: hint(reason, options, endpoint, surroundings()),
         sqlstate,
     }))
 }
@@ -284,6 +284,11 @@ fn failure(error: &tokio_postgres::Error) -> (ConnectReason, String) {
             ConnectReason::TlsUnsupported,
             "the server does not speak TLS".to_owned(),
         );
+    }
+    if text.contains("UnsupportedCertVersion") {
+        let message = "the server's certificate is of X.509 version 1 and cannot be verified; \
+            issue it anew with a subjectAltName (openssl x509 -extfile), which makes it version 3";
+        return (ConnectReason::Tls, message.to_owned());
     }
     if let Some(rest) = text.strip_prefix("error performing TLS handshake: ") {
         return (
@@ -334,7 +339,12 @@ fn failure(error: &tokio_postgres::Error) -> (ConnectReason, String) {
     }
 }
 
-fn hint(reason: ConnectReason, options: &ConnectionOptions, endpoint: &Endpoint) -> Option<String> {
+fn hint(
+    reason: ConnectReason,
+    options: &ConnectionOptions,
+    endpoint: &Endpoint,
+    surroundings: Surroundings,
+) -> Option<String> {
     let user = options.user().unwrap_or("(that of this process)");
     let database = options.database().unwrap_or("(the user's name)");
     let mode = options.ssl_mode().as_str();
@@ -344,7 +354,9 @@ fn hint(reason: ConnectReason, options: &ConnectionOptions, endpoint: &Endpoint)
             it must be percent-encoded"
                 .to_owned()
         }
-        ConnectReason::Refused if is_loopback(endpoint) && in_container() => {
+        ConnectReason::Refused
+            if is_loopback(endpoint) && surroundings == Surroundings::Container =>
+        {
             "inside a container, localhost is the container itself: use the host name of the \
              database's container or service, or host.docker.internal for the machine outside"
                 .to_owned()
@@ -397,8 +409,38 @@ fn is_loopback(endpoint: &Endpoint) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-fn in_container() -> bool {
-    CONTAINER_MARKS
-        .iter()
-        .any(|mark| std::path::Path::new(mark).exists())
+/// Where this process runs, as far as `localhost` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Surroundings {
+    Container,
+    Machine,
+}
+
+fn surroundings() -> Surroundings {
+    let is_there = |mark: &&str| std::path::Path::new(mark).exists();
+    if CONTAINER_MARKS.iter().any(is_there) {
+        Surroundings::Container
+    } else {
+        Surroundings::Machine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+    use super::*;
+
+    #[test]
+    fn localhost_inside_a_container_is_explained() {
+        let options = ConnectionOptions::parse("postgres://u@localhost,[::1],db/").unwrap();
+        let advice = |index: usize, surroundings| {
+            let endpoint = &options.endpoints[index];
+            hint(ConnectReason::Refused, &options, endpoint, surroundings).unwrap()
+        };
+        assert!(advice(0, Surroundings::Container).contains("host.docker.internal"));
+        assert!(advice(1, Surroundings::Container).contains("host.docker.internal"));
+        assert!(advice(2, Surroundings::Container).contains("listen_addresses"));
+        assert!(advice(0, Surroundings::Machine).contains("listen_addresses"));
+    }
 }

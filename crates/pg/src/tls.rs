@@ -12,6 +12,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion, version,
@@ -27,28 +28,42 @@ const ALPN: &[u8] = b"postgresql";
 pub(crate) fn connector(options: &TlsOptions) -> Result<MakeRustlsConnect, OptionsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = verifier(options, &provider)?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(options.versions))
         .expect("the provider speaks TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match (&options.certificate, &options.key) {
-        (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate, OptionsError::Certificate)?;
-            builder
-                .with_client_auth_cert(chain, private_key(key)?)
-                .map_err(|error| OptionsError::PrivateKey(error.to_string()))?
-        }
-        (Some(_), None) => {
-            let missing = "sslcert is given without sslkey".to_owned();
-            return Err(OptionsError::PrivateKey(missing));
-        }
-        (None, _) => builder.with_no_client_auth(),
+    let mut config = match client_key(options, &provider)? {
+        Some(key) => builder.with_client_cert_resolver(key),
+        None => builder.with_no_client_auth(),
     };
     if options.negotiation == Negotiation::Direct {
         config.alpn_protocols = vec![ALPN.to_vec()];
     }
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// The client's certificate and key. They are not held against each other here: that would need the
+/// certificate parsed, which fails for X.509 version 1, and the server does it anyway.
+fn client_key(
+    options: &TlsOptions,
+    provider: &CryptoProvider,
+) -> Result<Option<Arc<SingleCertAndKey>>, OptionsError> {
+    let Some(certificate) = &options.certificate else {
+        return Ok(None);
+    };
+    let Some(key) = &options.key else {
+        let missing = "sslcert is given without sslkey".to_owned();
+        return Err(OptionsError::PrivateKey(missing));
+    };
+    let chain = certificates(certificate, OptionsError::Certificate)?;
+    let key = provider
+        .key_provider
+        .load_private_key(private_key(key)?)
+        .map_err(|error| OptionsError::PrivateKey(error.to_string()))?;
+    Ok(Some(Arc::new(SingleCertAndKey::from(CertifiedKey::new(
+        chain, key,
+    )))))
 }
 
 fn versions(versions: Versions) -> &'static [&'static SupportedProtocolVersion] {
@@ -92,7 +107,7 @@ fn verifier(
     };
     let mut store = RootCertStore::empty();
     if roots.is_empty() {
-        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
     }
     for root in &roots {
         store
