@@ -1,1 +1,17 @@
-//! placeholder head
+//! The metadata database: the document, its version, and what other instances must hear about.
+//!
+//! It is the engine's own catalog of the one we replace (schema `hdb_catalog`, catalog version 48), so
+//! that its database can be opened as it is and given back. Must not know GraphQL, HTTP or what a
+//! document means: it stores JSON. Read next: `open.rs` (find or create the catalog), `store.rs`
+//! (operations), `sql/create_catalog.sql` (the tables).
+
+mod error;
+mod open;
+mod store;
+
+pub use error::StoreError;
+pub use open::{Opened, Origin};
+pub use store::{
+    CatalogState, CatalogStateKind, Change, InstanceId, Notification, ResourceVersion, Store,
+    Stored,
+};

@@ -1,0 +1,1 @@
+SELECT version FROM hdb_catalog.hdb_version

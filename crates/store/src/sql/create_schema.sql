@@ -1,0 +1,1 @@
+CREATE SCHEMA hdb_catalog

@@ -1,0 +1,1 @@
+SELECT resource_version::text FROM hdb_catalog.hdb_metadata

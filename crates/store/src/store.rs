@@ -1,0 +1,339 @@
+//! What is done with an open catalog: load and save the document, hear of others, keep clients' state.
+
+use std::fmt;
+
+use graphloom_pg::{Connection, PgError, Pool, Statement};
+use graphloom_vocab::{Json, JsonObject};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::open::{Identity, begin, statement};
+
+/// Counts the documents that were stored; each save makes it one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceVersion(i32);
+
+impl ResourceVersion {
+    /// Of a catalog that was never saved to.
+    pub const INITIAL: Self = Self(1);
+
+    /// The version of that number.
+    pub fn new(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// The number, as clients see it.
+    pub fn number(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for ResourceVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A server among those that share a metadata database; new at each start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InstanceId(Uuid);
+
+impl InstanceId {
+    /// An id that nobody else has.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A stored document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// As it is in the database; null if the catalog has none yet.
+    pub document: Json,
+    /// Its version.
+    pub version: ResourceVersion,
+}
+
+/// What other instances must read anew besides the document.
+///
+/// In the database: `{"metadata": true, "remote_schemas": [], "sources": ["default"], "data_connectors": []}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Sources whose database may have changed.
+    pub sources: Vec<String>,
+    /// Remote schemas that may have changed.
+    pub remote_schemas: Vec<String>,
+}
+
+/// What another instance said when it saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// The version it saved.
+    pub version: ResourceVersion,
+    /// What it changed besides the document.
+    pub change: Change,
+}
+
+/// What clients of ours keep in the catalog: the CLI its migrations, the console its settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CatalogState {
+    /// The catalog's own id, made when it was created.
+    pub id: String,
+    /// The CLI's.
+    pub cli_state: Json,
+    /// The console's.
+    pub console_state: Json,
+}
+
+/// Whose state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatalogStateKind {
+    /// The CLI's.
+    Cli,
+    /// The console's.
+    Console,
+}
+
+/// An open catalog of version 48. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool,
+    instance: InstanceId,
+    identity: Identity,
+}
+
+impl Store {
+    pub(crate) fn new(pool: Pool, instance: InstanceId, identity: Identity) -> Self {
+        Self {
+            pool,
+            instance,
+            identity,
+        }
+    }
+
+    /// Who we are among the servers that share the database.
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// The document and its version.
+    pub async fn load(&self) -> Result<Stored, StoreError> {
+        let rows = self.query(include_str!("sql/load.sql"), &[]).await?;
+        let mut rows = rows.into_iter();
+        let row = match (rows.next(), rows.next()) {
+            (None, _) => {
+                return Ok(Stored {
+                    document: Json::Null,
+                    version: ResourceVersion::INITIAL,
+                });
+            }
+            (Some(row), None) => row,
+            (Some(_), Some(_)) => {
+                return Err(StoreError::Damaged(
+                    "multiple rows in hdb_metadata table".to_owned(),
+                ));
+            }
+        };
+        let [document, version] = columns(row)?;
+        let document = serde_json::from_str(&document).map_err(|error| {
+            // Only the place: the document holds connection strings.
+            let (line, column) = (error.line(), error.column());
+            StoreError::Damaged(format!(
+                "the document in hdb_metadata cannot be read at line {line}, column {column}"
+            ))
+        })?;
+        let version = parse_version(&version)?;
+        Ok(Stored { document, version })
+    }
+
+    /// Stores a document in place of the one with the version `expected`, tells other instances, and
+    /// gives the new version; [`StoreError::Conflict`] if the stored one has another version.
+    pub async fn save(
+        &self,
+        document: &Json,
+        expected: ResourceVersion,
+        change: &Change,
+    ) -> Result<ResourceVersion, StoreError> {
+        let document = document.to_string();
+        let referenced = expected.to_string();
+        let mut transaction = begin(self.pool.get().await?).await?;
+        let saved = transaction
+            .query_text_rows(
+                &statement(include_str!("sql/save.sql")),
+                &[Some(&document), Some(&referenced)],
+            )
+            .await
+            .map_err(|error| self.explain(error))?;
+        let Some(row) = saved.into_iter().next() else {
+            return Err(StoreError::Conflict {
+                referenced: expected,
+            });
+        };
+        let [version] = columns(row)?;
+        let change = change.to_json().to_string();
+        let instance = self.instance.to_string();
+        transaction
+            .execute(
+                &statement(include_str!("sql/notify.sql")),
+                &[Some(&change), Some(&version), Some(&instance)],
+            )
+            .await
+            .map_err(|error| self.explain(error))?;
+        transaction.commit().await?;
+        parse_version(&version)
+    }
+
+    /// The stored document's version, for polling.
+    pub async fn current_version(&self) -> Result<ResourceVersion, StoreError> {
+        let rows = self
+            .query(include_str!("sql/current_version.sql"), &[])
+            .await?;
+        match rows.into_iter().next() {
+            None => Ok(ResourceVersion::INITIAL),
+            Some(row) => {
+                let [version] = columns(row)?;
+                parse_version(&version)
+            }
+        }
+    }
+
+    /// What another instance said after the version `known`, if anything.
+    ///
+    /// Only the last save's words are kept. Whoever finds a gap between `known` and the
+    /// notification's version has missed some, and reads everything anew.
+    pub async fn notification_after(
+        &self,
+        known: ResourceVersion,
+    ) -> Result<Option<Notification>, StoreError> {
+        let (known, instance) = (known.to_string(), self.instance.to_string());
+        let parameters = [Some(known.as_str()), Some(instance.as_str())];
+        let rows = self
+            .query(include_str!("sql/notification.sql"), &parameters)
+            .await?;
+        let Some(row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        let [version, change] = columns(row)?;
+        Ok(Some(Notification {
+            version: parse_version(&version)?,
+            change: Change::from_text(&change),
+        }))
+    }
+
+    /// What clients keep in the catalog.
+    pub async fn catalog_state(&self) -> Result<CatalogState, StoreError> {
+        let rows = self
+            .query(include_str!("sql/catalog_state.sql"), &[])
+            .await?;
+        let row = rows.into_iter().next().unwrap_or_default();
+        let [id, cli_state, console_state] = columns(row)?;
+        let parse = |text: &str| {
+            serde_json::from_str(text).map_err(|_| {
+                StoreError::Damaged("a state in hdb_version cannot be read".to_owned())
+            })
+        };
+        Ok(CatalogState {
+            id,
+            cli_state: parse(&cli_state)?,
+            console_state: parse(&console_state)?,
+        })
+    }
+
+    /// Replaces what one client keeps.
+    pub async fn set_catalog_state(
+        &self,
+        kind: CatalogStateKind,
+        state: &Json,
+    ) -> Result<(), StoreError> {
+        let text = match kind {
+            CatalogStateKind::Cli => include_str!("sql/set_cli_state.sql"),
+            CatalogStateKind::Console => include_str!("sql/set_console_state.sql"),
+        };
+        let state = state.to_string();
+        self.query(text, &[Some(&state)]).await.map(drop)
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.query(include_str!("sql/ping.sql"), &[])
+            .await
+            .map(drop)
+    }
+
+    async fn query(
+        &self,
+        text: &'static str,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Vec<Option<String>>>, StoreError> {
+        let mut connection: Connection = self.pool.get().await?;
+        let statement: Statement = statement(text);
+        let rows = connection.query_text_rows(&statement, parameters).await;
+        rows.map_err(|error| self.explain(error))
+    }
+
+    fn explain(&self, error: PgError) -> StoreError {
+        self.identity.explain_use(error)
+    }
+}
+
+impl Change {
+    fn to_json(&self) -> Json {
+        serde_json::json!({
+            "metadata": true,
+            "remote_schemas": self.remote_schemas,
+            "sources": self.sources,
+            "data_connectors": []
+        })
+    }
+
+    /// What cannot be understood is left out: the version alone makes everybody read the document.
+    fn from_text(text: &str) -> Self {
+        let object: JsonObject = serde_json::from_str(text).unwrap_or_default();
+        let names = |key: &str| {
+            let names = object.get(key).and_then(Json::as_array);
+            let names = names.into_iter().flatten().filter_map(Json::as_str);
+            names.map(ToOwned::to_owned).collect()
+        };
+        Self {
+            sources: names("sources"),
+            remote_schemas: names("remote_schemas"),
+        }
+    }
+}
+
+/// The columns of a row, none of them null.
+fn columns<const N: usize>(row: Vec<Option<String>>) -> Result<[String; N], StoreError> {
+    let values: Option<Vec<String>> = row.into_iter().collect();
+    let array = values.and_then(|values| values.try_into().ok());
+    array.ok_or_else(|| StoreError::Damaged("a row has no value where one must be".to_owned()))
+}
+
+fn parse_version(text: &str) -> Result<ResourceVersion, StoreError> {
+    let number = text.parse().map(ResourceVersion);
+    number.map_err(|_| StoreError::Damaged(format!("resource version {text:?} is not a number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_written_as_other_engines_read_it() {
+        let change = Change {
+            sources: vec!["default".to_owned()],
+            remote_schemas: Vec::new(),
+        };
+        assert_eq!(
+            change.to_json().to_string(),
+            r#"{"metadata":true,"remote_schemas":[],"sources":["default"],"data_connectors":[]}"#
+        );
+        assert_eq!(Change::from_text(&change.to_json().to_string()), change);
+        assert_eq!(Change::from_text("[]"), Change::default());
+    }
+}
