@@ -1,1 +1,24 @@
-//! placeholder head
+//! Document + role schema + variables → bound operation. The only validator: what is wrong with a
+//! document is found on the way, since wording and paths of errors are observable.
+//!
+//! Must not know SQL. Pure: the same inputs give the same operation. Read `operation.rs`, then
+//! `select.rs`; how values and variables are read is in `input.rs`.
+
+mod aggregate;
+mod binder;
+mod collect;
+mod comparison;
+mod condition;
+mod directives;
+mod fragments;
+mod input;
+mod introspection;
+mod limits;
+mod operation;
+mod order;
+mod select;
+mod variables;
+
+pub use limits::Limits;
+pub use operation::{bind, operation_kind, select_operation};
+pub use variables::{VariableRules, evaluate};

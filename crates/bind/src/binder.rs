@@ -1,0 +1,83 @@
+//! The state of one binding: schema, document, variables, where we are, and what we assumed.
+
+use std::collections::HashMap;
+
+use graphloom_graphql::Fragment;
+use graphloom_ir::{Assumption, Observed, Premise};
+use graphloom_schema::RoleSchema;
+use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, PathSegment, Result};
+
+use crate::Limits;
+use crate::variables::VariableRules;
+
+/// The state of one binding.
+pub(crate) struct Binder<'a> {
+    pub(crate) schema: &'a RoleSchema,
+    pub(crate) fragments: &'a HashMap<&'a GraphqlName, &'a Fragment>,
+    pub(crate) rules: &'a VariableRules,
+    /// With defaults filled in.
+    pub(crate) variables: &'a JsonObject,
+    pub(crate) limits: Limits,
+    pub(crate) path: ErrorPath,
+    pub(crate) premise: Premise,
+    pub(crate) fields_seen: usize,
+    pub(crate) depth: usize,
+}
+
+impl Binder<'_> {
+    /// Runs a step one key deeper; errors made inside carry that path.
+    pub(crate) fn within<T>(
+        &mut self,
+        key: &str,
+        step: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.path.push(PathSegment::Key(key.to_owned()));
+        let result = step(self);
+        self.path.pop();
+        result
+    }
+
+    /// Runs a step one list position deeper.
+    pub(crate) fn within_index<T>(
+        &mut self,
+        index: usize,
+        step: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        self.path.push(PathSegment::Index(index));
+        let result = step(self);
+        self.path.pop();
+        result
+    }
+
+    /// A `validation-failed` error here.
+    pub(crate) fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
+        Err(Error::validation(message).at(self.path.clone()))
+    }
+
+    /// Counts fields against the ceiling.
+    pub(crate) fn count_field(&mut self) -> Result<()> {
+        self.fields_seen += 1;
+        if self.fields_seen > self.limits.fields {
+            let most = self.limits.fields;
+            return self.fail(format!("the operation selects more than {most} fields"));
+        }
+        Ok(())
+    }
+
+    /// Notes what a variable held, since the SQL now depends on it.
+    pub(crate) fn assume(
+        &mut self,
+        variable: &GraphqlName,
+        path: &[PathSegment],
+        observed: Observed,
+    ) {
+        let assumption = Assumption {
+            variable: variable.clone(),
+            path: path.to_vec(),
+            observed,
+        };
+        if !self.premise.0.contains(&assumption) {
+            self.premise.0.push(assumption);
+        }
+    }
+}

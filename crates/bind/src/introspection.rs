@@ -1,0 +1,371 @@
+//! Introspection: the role's schema as the answer to a selection on the introspection types.
+//!
+//! Lists are sorted by name, as v2 sorts them. The answer is written as JSON text at once; its size has
+//! a ceiling, since selections on `ofType` and `fields` multiply.
+
+use std::sync::Arc;
+
+use graphloom_graphql::{Selection, TypeRef};
+use graphloom_schema::{
+    FieldDefinition, FieldMeaning, InputMeaning, InputValueDefinition, RoleSchema, TypeDefinition,
+};
+use graphloom_vocab::{GraphqlName, Json, Result};
+
+use crate::binder::Binder;
+use crate::collect::Collected;
+use crate::directives::{KNOWN, Known};
+use crate::input::InputRef;
+
+/// What an introspection field is asked of.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Schema,
+    /// A named type.
+    Named(&'a TypeDefinition),
+    /// A list or non-null type.
+    Wrapped(&'a TypeRef),
+    Field(&'a GraphqlName, &'a FieldDefinition),
+    Input(&'a GraphqlName, &'a InputValueDefinition),
+    EnumValue(&'a GraphqlName, Option<&'a Arc<str>>),
+    Directive(&'static Known),
+    DirectiveArgument(&'static (&'static str, &'static str, Option<&'static str>)),
+    /// A type written in a directive's table.
+    Builtin(&'static str),
+}
+
+/// What a field of an introspection type is.
+enum Answer<'a> {
+    Null,
+    Text(String),
+    Flag(bool),
+    Names(&'static [&'static str]),
+    One(Subject<'a>),
+    Many(Vec<Subject<'a>>),
+}
+
+impl<'a> Binder<'a> {
+    /// `__schema` or `__type`, as JSON text.
+    pub(crate) fn introspection(
+        &mut self,
+        definition: &'a FieldDefinition,
+        collected: &Collected<'a>,
+    ) -> Result<Arc<str>> {
+        let schema = self.schema;
+        let subject = match definition.arguments.first() {
+            None => Some(Subject::Schema),
+            Some((name, argument)) => {
+                let wanted = self.type_argument(name, argument, collected)?;
+                schema.types.get(wanted.as_str()).map(Subject::Named)
+            }
+        };
+        let mut out = String::new();
+        // The selection is checked even where there is nothing to answer.
+        let type_name = definition.ty.name();
+        match subject {
+            Some(subject) => {
+                self.write_object(subject, type_name, &collected.selection_sets, &mut out)?;
+            }
+            None => {
+                self.collect(type_name, &collected.selection_sets)?;
+                out.push_str("null");
+            }
+        }
+        Ok(out.into())
+    }
+
+    fn type_argument(
+        &mut self,
+        name: &GraphqlName,
+        argument: &'a InputValueDefinition,
+        collected: &Collected<'a>,
+    ) -> Result<String> {
+        self.within("args", |binder| {
+            binder.within(name.as_str(), |binder| {
+                let Some(value) = collected.argument(name.as_str()) else {
+                    return binder.fail(format!("missing required field '{name}'"));
+                };
+                let value = binder.peel(InputRef::Literal(value), &argument.ty, false)?;
+                binder.assume_exactly(&value);
+                let text = match &value {
+                    InputRef::Variable {
+                        value: Json::String(text),
+                        ..
+                    } => Some(text.clone()),
+                    InputRef::Literal(graphloom_graphql::Value::String(text)) => Some(text.clone()),
+                    _ => None,
+                };
+                let found = value.describe();
+                match (text, &argument.meaning) {
+                    (Some(text), InputMeaning::TypeName) => Ok(text),
+                    _ => binder.fail(format!(
+                        "expected a string for type 'String', but found {found}"
+                    )),
+                }
+            })
+        })
+    }
+
+    fn write_object(
+        &mut self,
+        subject: Subject<'a>,
+        type_name: &GraphqlName,
+        selection_sets: &[&'a [Selection]],
+        out: &mut String,
+    ) -> Result<()> {
+        let schema = self.schema;
+        let ty = schema
+            .object(type_name)
+            .expect("introspection types are in every schema");
+        self.nested(|binder| {
+            let fields = binder.collect(type_name, selection_sets)?;
+            // Collecting counts each field for each object; only what is written counts here.
+            binder.fields_seen = 0;
+            out.push('{');
+            for (position, (key, collected)) in fields.iter().enumerate() {
+                if position > 0 {
+                    out.push(',');
+                }
+                push_text(out, key.as_str());
+                out.push(':');
+                let name = collected.field.name.as_str();
+                binder.within(name, |binder| {
+                    if name == "__typename" {
+                        push_text(out, &binder.typename(ty, collected)?);
+                        return Ok(());
+                    }
+                    let definition = binder.definition(ty, collected)?;
+                    let answer = answer(schema, subject, name);
+                    binder.write_answer(answer, definition, collected, out)
+                })?;
+                if out.len() > binder.limits.introspection_bytes {
+                    let most = binder.limits.introspection_bytes;
+                    return binder.fail(format!("the introspection answer exceeds {most} bytes"));
+                }
+            }
+            out.push('}');
+            Ok(())
+        })
+    }
+
+    fn write_answer(
+        &mut self,
+        answer: Answer<'a>,
+        definition: &'a FieldDefinition,
+        collected: &Collected<'a>,
+        out: &mut String,
+    ) -> Result<()> {
+        let type_name = definition.ty.name();
+        let is_object = self.schema.object(type_name).is_some();
+        if is_object && !collected.has_selections() {
+            return self.within("selectionSet", |binder| {
+                binder.fail(format!("missing selection set for '{type_name}'"))
+            });
+        }
+        if !is_object {
+            self.leaf(definition, collected)?;
+        }
+        match answer {
+            Answer::Null => out.push_str("null"),
+            Answer::Text(text) => push_text(out, &text),
+            Answer::Flag(flag) => out.push_str(if flag { "true" } else { "false" }),
+            Answer::Names(names) => {
+                let names: Vec<_> = names.iter().map(|name| Json::from(*name)).collect();
+                out.push_str(&Json::Array(names).to_string());
+            }
+            Answer::One(subject) => {
+                self.write_object(subject, type_name, &collected.selection_sets, out)?;
+            }
+            Answer::Many(subjects) => {
+                out.push('[');
+                for (position, subject) in subjects.into_iter().enumerate() {
+                    if position > 0 {
+                        out.push(',');
+                    }
+                    self.write_object(subject, type_name, &collected.selection_sets, out)?;
+                }
+                out.push(']');
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_text(out: &mut String, text: &str) {
+    out.push_str(&Json::from(text).to_string());
+}
+
+fn text(text: Option<&Arc<str>>) -> Answer<'static> {
+    text.map_or(Answer::Null, |text| Answer::Text(text.to_string()))
+}
+
+fn answer<'a>(schema: &'a RoleSchema, subject: Subject<'a>, field: &str) -> Answer<'a> {
+    match subject {
+        Subject::Schema => schema_field(schema, field),
+        Subject::Named(ty) => named_field(ty, field),
+        Subject::Wrapped(ty) => wrapped_field(schema, ty, field),
+        Subject::Field(name, definition) => field_field(schema, name, definition, field),
+        Subject::Input(name, definition) => input_field(schema, name, definition, field),
+        Subject::EnumValue(name, description) => match field {
+            "name" => Answer::Text(name.to_string()),
+            "description" => text(description),
+            "isDeprecated" => Answer::Flag(false),
+            _ => Answer::Null,
+        },
+        Subject::Directive(directive) => match field {
+            "name" => Answer::Text(directive.name.to_owned()),
+            "description" => Answer::Text(directive.description.to_owned()),
+            "locations" => Answer::Names(directive.locations),
+            "args" => Answer::Many(
+                directive
+                    .arguments
+                    .iter()
+                    .map(Subject::DirectiveArgument)
+                    .collect(),
+            ),
+            "isRepeatable" => Answer::Flag(false),
+            _ => Answer::Null,
+        },
+        Subject::DirectiveArgument((name, ty, default)) => match field {
+            "name" => Answer::Text((*name).to_owned()),
+            "type" => Answer::One(Subject::Builtin(ty)),
+            "defaultValue" => default.map_or(Answer::Null, |text| Answer::Text(text.to_owned())),
+            _ => Answer::Null,
+        },
+        Subject::Builtin(ty) => match (field, ty.strip_suffix('!')) {
+            ("kind", Some(_)) => Answer::Text("NON_NULL".to_owned()),
+            ("ofType", Some(inner)) => Answer::One(Subject::Builtin(inner)),
+            ("kind", None) => Answer::Text("SCALAR".to_owned()),
+            ("name", None) => Answer::Text(ty.to_owned()),
+            _ => Answer::Null,
+        },
+    }
+}
+
+fn schema_field<'a>(schema: &'a RoleSchema, field: &str) -> Answer<'a> {
+    match field {
+        "types" => Answer::Many(schema.types.values().map(Subject::Named).collect()),
+        "queryType" => schema
+            .types
+            .get(&schema.query_type)
+            .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty))),
+        "directives" => Answer::Many(KNOWN.iter().map(Subject::Directive).collect()),
+        _ => Answer::Null,
+    }
+}
+
+fn named_field<'a>(ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
+    match (field, ty) {
+        ("kind", ty) => Answer::Text(
+            match ty {
+                TypeDefinition::Scalar(_) => "SCALAR",
+                TypeDefinition::Enum(_) => "ENUM",
+                TypeDefinition::InputObject(_) => "INPUT_OBJECT",
+                TypeDefinition::Object(_) => "OBJECT",
+            }
+            .to_owned(),
+        ),
+        ("name", ty) => Answer::Text(ty.name().to_string()),
+        ("description", ty) => text(ty.description()),
+        ("fields", TypeDefinition::Object(ty)) => {
+            let mut fields: Vec<_> = ty
+                .fields
+                .iter()
+                // The root's own introspection fields are implicit.
+                .filter(|(name, field)| {
+                    !(matches!(field.meaning, FieldMeaning::Introspection)
+                        && name.as_str().starts_with("__"))
+                })
+                .collect();
+            fields.sort_by_key(|(name, _)| *name);
+            Answer::Many(
+                fields
+                    .into_iter()
+                    .map(|(name, field)| Subject::Field(name, field))
+                    .collect(),
+            )
+        }
+        ("interfaces", TypeDefinition::Object(_)) => Answer::Many(Vec::new()),
+        ("enumValues", TypeDefinition::Enum(ty)) => {
+            let mut values: Vec<_> = ty.values.iter().collect();
+            values.sort_by_key(|(name, _)| *name);
+            let values = values.into_iter();
+            Answer::Many(
+                values
+                    .map(|(name, value)| Subject::EnumValue(name, value.description.as_ref()))
+                    .collect(),
+            )
+        }
+        ("inputFields", TypeDefinition::InputObject(ty)) => inputs(ty.fields.iter()),
+        _ => Answer::Null,
+    }
+}
+
+fn inputs<'a>(
+    inputs: impl Iterator<Item = (&'a GraphqlName, &'a InputValueDefinition)>,
+) -> Answer<'a> {
+    let mut inputs: Vec<_> = inputs.collect();
+    inputs.sort_by_key(|(name, _)| *name);
+    Answer::Many(
+        inputs
+            .into_iter()
+            .map(|(name, input)| Subject::Input(name, input))
+            .collect(),
+    )
+}
+
+fn type_subject<'a>(schema: &'a RoleSchema, ty: &'a TypeRef) -> Answer<'a> {
+    match ty {
+        TypeRef::Named(name) => {
+            let ty = schema
+                .types
+                .get(name)
+                .expect("every mentioned type is in the schema");
+            Answer::One(Subject::Named(ty))
+        }
+        wrapped => Answer::One(Subject::Wrapped(wrapped)),
+    }
+}
+
+fn wrapped_field<'a>(schema: &'a RoleSchema, ty: &'a TypeRef, field: &str) -> Answer<'a> {
+    let (kind, inner) = match ty {
+        TypeRef::NonNull(inner) => ("NON_NULL", inner),
+        TypeRef::List(inner) => ("LIST", inner),
+        TypeRef::Named(_) => return Answer::Null,
+    };
+    match field {
+        "kind" => Answer::Text(kind.to_owned()),
+        "ofType" => type_subject(schema, inner),
+        _ => Answer::Null,
+    }
+}
+
+fn field_field<'a>(
+    schema: &'a RoleSchema,
+    name: &'a GraphqlName,
+    definition: &'a FieldDefinition,
+    field: &str,
+) -> Answer<'a> {
+    match field {
+        "name" => Answer::Text(name.to_string()),
+        "description" => text(definition.description.as_ref()),
+        "args" => inputs(definition.arguments.iter()),
+        "type" => type_subject(schema, &definition.ty),
+        "isDeprecated" => Answer::Flag(false),
+        _ => Answer::Null,
+    }
+}
+
+fn input_field<'a>(
+    schema: &'a RoleSchema,
+    name: &'a GraphqlName,
+    definition: &'a InputValueDefinition,
+    field: &str,
+) -> Answer<'a> {
+    match field {
+        "name" => Answer::Text(name.to_string()),
+        "description" => text(definition.description.as_ref()),
+        "type" => type_subject(schema, &definition.ty),
+        "defaultValue" => text(definition.default.as_ref()),
+        _ => Answer::Null,
+    }
+}

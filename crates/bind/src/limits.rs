@@ -1,0 +1,25 @@
+//! Ceilings of what one operation may ask for, far above what people write.
+
+/// Ceilings of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most fields, fragments expanded.
+    pub fields: usize,
+    /// Most root fields: each is a statement.
+    pub root_fields: usize,
+    /// Deepest selection set, fragments expanded.
+    pub depth: usize,
+    /// Most bytes of an introspection answer.
+    pub introspection_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fields: 50_000,
+            root_fields: 1_000,
+            depth: 100,
+            introspection_bytes: 256 << 20,
+        }
+    }
+}
