@@ -150,6 +150,7 @@ impl Identity {
         self.explain(
             error,
             format!("may not create the schema hdb_catalog in the database {database}"),
+            // shown, not run: for the database's owner.
             format!("GRANT CREATE ON DATABASE {database} TO {user};"),
         )
     }
@@ -159,6 +160,7 @@ impl Identity {
         self.explain(
             error,
             "may not create tables in the schema hdb_catalog, which is there already".to_owned(),
+            // shown, not run: for the schema's owner.
             format!("ALTER SCHEMA hdb_catalog OWNER TO {user};"),
         )
     }
@@ -170,6 +172,7 @@ impl Identity {
             error,
             "may not use the tables in the schema hdb_catalog".to_owned(),
             format!(
+                // shown, not run: for the schema's owner.
                 "GRANT USAGE ON SCHEMA hdb_catalog TO {user}; GRANT SELECT, INSERT, UPDATE, DELETE \
                  ON ALL TABLES IN SCHEMA hdb_catalog TO {user};"
             ),

@@ -1,4 +1,4 @@
-//! The whole document.
+//! The whole document: its keys in v2's order, `default` before other sources, unknown sections last.
 
 use graphloom_vocab::{Json, RoleName};
 

@@ -1,4 +1,4 @@
-//! Relationships of both kinds.
+//! Relationships of both kinds, one column as a string and several as a list.
 
 use graphloom_vocab::{ColumnName, Json, QualifiedTable};
 

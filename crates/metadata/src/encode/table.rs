@@ -1,4 +1,4 @@
-//! A tracked table.
+//! A tracked table with all that hangs on it, what is empty or default left out.
 
 use graphloom_vocab::{Json, JsonObject};
 
