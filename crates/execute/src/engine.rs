@@ -4,10 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use graphloom_bind as bind;
+use graphloom_graphql as graphql;
+use graphloom_ir::OperationKind;
 use graphloom_schema::SchemaCache;
-use graphloom_vocab::{Error, Result, Session, SourceName};
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
 
-use crate::{Executed, GraphqlRequest};
+use crate::operation::OperationPlan;
+use crate::plan_cache::{PlanCache, PlanKey};
+use crate::{Executed, GraphqlRequest, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -20,24 +25,103 @@ pub struct Snapshot {
     pub pools: HashMap<SourceName, graphloom_pg::Pool>,
 }
 
+/// Ceilings and sizes of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// Ceilings of one document.
+    pub document: graphql::Limits,
+    /// Ceilings of one operation.
+    pub operation: bind::Limits,
+    /// Most bytes (of documents and SQL) that cached plans may take.
+    pub plan_cache_bytes: u64,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            document: graphql::Limits::default(),
+            operation: bind::Limits::default(),
+            plan_cache_bytes: 32 << 20,
+        }
+    }
+}
+
 /// Runs GraphQL requests against the current snapshot.
 pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
+    plans: PlanCache,
+    options: EngineOptions,
 }
 
 impl Engine {
     /// An engine that serves nothing until its first snapshot.
-    pub fn new() -> Self {
-        Self { snapshot: ArcSwap::from_pointee(Snapshot::default()) }
+    pub fn new(options: EngineOptions) -> Self {
+        Self {
+            snapshot: ArcSwap::from_pointee(Snapshot::default()),
+            plans: PlanCache::new(options.plan_cache_bytes),
+            options,
+        }
     }
 
-    /// Runs one request to the end.
+    /// Runs one request to the end: session → document → bound operation → plan → SQL → rows → response.
     ///
     /// Subscriptions are refused with `not-supported` until live queries are built. Errors carry
     /// code and path as clients expect them; the transport chooses status and envelope.
     pub async fn graphql(&self, session: &Session, request: &GraphqlRequest) -> Result<Executed> {
-        let _ = (session, request);
-        Err(Error::unexpected("not wired yet"))
+        let snapshot = self.snapshot.load_full();
+        let (plan, variables) = self.prepare(&snapshot, session, request)?;
+        let parameters = plan.parameters(session, &variables)?;
+        let data = run::run(&plan, &parameters, &snapshot.pools).await?;
+        Ok(Executed {
+            data,
+            kind: plan.kind.into(),
+            statements: plan.statements(),
+        })
+    }
+
+    /// The plan of a request, cached or made now, and its variables with defaults filled in.
+    fn prepare(
+        &self,
+        snapshot: &Snapshot,
+        session: &Session,
+        request: &GraphqlRequest,
+    ) -> Result<(Arc<OperationPlan>, JsonObject)> {
+        let key = PlanKey::new(snapshot.generation, session, request);
+        if let Some(found) = self.plans.get(&key, &request.variables)? {
+            return Ok(found);
+        }
+        let plan = Arc::new(self.plan(snapshot, session, request)?);
+        let variables = plan.rules.resolve(&request.variables)?;
+        self.plans.insert(key, plan.clone());
+        Ok((plan, variables))
+    }
+
+    /// The cold path: text to plan.
+    fn plan(
+        &self,
+        snapshot: &Snapshot,
+        session: &Session,
+        request: &GraphqlRequest,
+    ) -> Result<OperationPlan> {
+        let document = graphql::parse(&request.query, self.options.document)
+            .map_err(|error| not_a_query(&error))?;
+        let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
+        if bind::operation_kind(operation) == OperationKind::Subscription {
+            let message = "subscriptions are not built yet: live queries come with a later release";
+            return Err(Error::new(ErrorCode::NotSupported, message));
+        }
+        let schema = snapshot.schema.role(&session.role);
+        let limits = self.options.operation;
+        let (bound, rules) = bind::bind(&schema, &document, operation, &request.variables, limits)?;
+        Ok(OperationPlan::new(&bound, rules))
+    }
+
+    /// Which kind of operation a request means, without running it.
+    pub fn operation_kind(&self, request: &GraphqlRequest) -> Result<OperationKind> {
+        let document = graphql::parse(&request.query, self.options.document)
+            .map_err(|error| not_a_query(&error))?;
+        let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
+        Ok(bind::operation_kind(operation))
     }
 
     /// The snapshot that new requests run against.
@@ -48,11 +132,21 @@ impl Engine {
     /// Replaces the snapshot; requests under way finish on the old one.
     pub fn replace(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.store(snapshot);
+        self.plans.clear();
     }
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self::new()
+        Self::new(EngineOptions::default())
     }
+}
+
+/// v2 says no more than this to a client; limits are told, since the client can do something about them.
+fn not_a_query(error: &graphql::SyntaxError) -> Error {
+    let message = match error.limit {
+        true => format!("the document is too large: {}", error.message),
+        false => "not a valid graphql query".to_owned(),
+    };
+    Error::validation(message).at(ErrorPath::keys(&["query"]))
 }

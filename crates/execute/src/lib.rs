@@ -1,9 +1,12 @@
 //! Runs a GraphQL request: document → bound operation → plan → SQL → rows → response.
 //!
-//! Never writes SQL text, never knows HTTP. Read `engine.rs`: its one function shows every stage.
+//! Never writes SQL text, never knows HTTP. Read `engine.rs`: its functions show every stage.
 
 mod engine;
+mod operation;
+mod plan_cache;
 mod request;
+mod run;
 
-pub use engine::{Engine, Snapshot};
+pub use engine::{Engine, EngineOptions, Snapshot};
 pub use request::{Executed, GraphqlRequest, RequestKind};

@@ -40,7 +40,8 @@ impl GraphqlRequest {
     /// Reads `{"query": …, "operationName"?: …, "variables"?: …}`. Errors are `parse-failed` at the key.
     pub fn from_json(body: Json) -> Result<Self> {
         let Json::Object(mut body) = body else {
-            let message = "parsing GraphQLRequest failed, expected Object, but encountered another type";
+            let message =
+                "parsing GraphQLRequest failed, expected Object, but encountered another type";
             return Err(Error::parse_failed(message));
         };
         let query = match body.remove("query") {
@@ -58,11 +59,16 @@ impl GraphqlRequest {
             Some(Json::Object(variables)) => variables,
             Some(_) => return Err(wrong_type("variables", "Object")),
         };
-        Ok(Self { query, operation_name, variables })
+        Ok(Self {
+            query,
+            operation_name,
+            variables,
+        })
     }
 }
 
 fn wrong_type(key: &str, expected: &str) -> Error {
-    let message = format!("parsing {key} failed, expected {expected}, but encountered another type");
+    let message =
+        format!("parsing {key} failed, expected {expected}, but encountered another type");
     Error::new(ErrorCode::ParseFailed, message).at(ErrorPath::keys(&[key]))
 }

@@ -1,7 +1,5 @@
 //! Text to [`Document`], by the `bluejay` parser, within limits.
 
-use std::ops::Range;
-
 use bluejay_core::executable::{
     ExplicitOperationDefinition as _, FragmentSpread as _, OperationDefinition as _,
     OperationDefinitionReference, SelectionReference, VariableType as _, VariableTypeReference,
@@ -41,8 +39,8 @@ impl Default for Limits {
 pub struct SyntaxError {
     /// For people.
     pub message: String,
-    /// Where, in bytes of the text.
-    pub span: Option<Range<usize>>,
+    /// Whether a limit was hit, not the language's rules.
+    pub limit: bool,
 }
 
 /// Reads an executable document.
@@ -74,13 +72,18 @@ pub fn parse(text: &str, limits: Limits) -> Result<Document, SyntaxError> {
 }
 
 fn syntax_error(errors: &[bluejay_parser::Error]) -> SyntaxError {
-    let first = errors.first();
+    let message = errors
+        .first()
+        .map_or("syntax error", |error| error.message());
+    let limit = errors.iter().any(|error| {
+        let message = error.message();
+        message.contains("Max depth")
+            || message.contains("Too many tokens")
+            || message.contains("Max tokens")
+    });
     SyntaxError {
-        message: first.map_or_else(
-            || "syntax error".to_owned(),
-            |error| error.message().to_owned(),
-        ),
-        span: None,
+        message: message.to_owned(),
+        limit,
     }
 }
 

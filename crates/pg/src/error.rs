@@ -162,7 +162,8 @@ impl PgError {
         }))
     }
 
-    pub(crate) fn unexpected(message: impl Into<String>) -> Self {
+    /// A failure that is a bug of ours or of a peer's.
+    pub fn unexpected(message: impl Into<String>) -> Self {
         Self::new(PgErrorKind::Unexpected(message.into()))
     }
 

@@ -1,0 +1,180 @@
+//! A whole operation as statements, and the values of one request for them.
+
+use graphloom_bind::{VariableRules, evaluate};
+use graphloom_ir::{
+    BoundOperation, OperationKind, Premise, RootField, RootValue, TypedValue, Value,
+};
+use graphloom_pg::Statement;
+use graphloom_plan::{ResultShape, plan};
+use graphloom_vocab::{Error, ErrorCode, JsonObject, Result, Session, SourceName};
+
+use crate::RequestKind;
+
+/// A whole operation, planned; shared by all requests that fit its premise.
+#[derive(Debug)]
+pub(crate) struct OperationPlan {
+    pub(crate) kind: OperationKind,
+    pub(crate) rules: VariableRules,
+    pub(crate) premise: Premise,
+    pub(crate) roots: Vec<RootPlan>,
+}
+
+/// A root field: its key as it is written, and where its value comes from.
+#[derive(Debug)]
+pub(crate) struct RootPlan {
+    /// `"key":`
+    pub(crate) key_text: String,
+    /// The bare key, for logs.
+    pub(crate) key: String,
+    pub(crate) value: RootPlanValue,
+}
+
+/// Where a root field's value comes from.
+#[derive(Debug)]
+pub(crate) enum RootPlanValue {
+    Constant(std::sync::Arc<str>),
+    Namespace(Vec<RootPlan>),
+    Statement(StatementStep),
+}
+
+/// One statement of a source.
+#[derive(Debug)]
+pub(crate) struct StatementStep {
+    pub(crate) source: SourceName,
+    pub(crate) statement: Statement,
+    pub(crate) parameters: Vec<TypedValue>,
+    pub(crate) result: ResultShape,
+}
+
+/// The values of one request for one statement, in `$n` order.
+pub(crate) type StepParameters = Vec<Option<String>>;
+
+impl OperationPlan {
+    pub(crate) fn new(operation: &BoundOperation, rules: VariableRules) -> Self {
+        Self {
+            kind: operation.kind,
+            rules,
+            premise: operation.premise.clone(),
+            roots: root_plans(&operation.roots),
+        }
+    }
+
+    /// The values of one request for every statement, in the order statements run.
+    ///
+    /// Everything is checked before anything runs.
+    pub(crate) fn parameters(
+        &self,
+        session: &Session,
+        variables: &JsonObject,
+    ) -> Result<Vec<StepParameters>> {
+        let mut all = Vec::new();
+        for step in self.steps() {
+            let values = step.parameters.iter();
+            all.push(
+                values
+                    .map(|value| text(value, session, variables))
+                    .collect::<Result<_>>()?,
+            );
+        }
+        Ok(all)
+    }
+
+    /// Every statement, in the order they run.
+    pub(crate) fn steps(&self) -> Vec<&StatementStep> {
+        let mut steps = Vec::new();
+        collect(&self.roots, &mut |root| {
+            if let RootPlanValue::Statement(step) = &root.value {
+                steps.push(step);
+            }
+        });
+        steps
+    }
+
+    /// `(root field, SQL)` of every statement, for the query log.
+    pub(crate) fn statements(&self) -> Vec<(String, String)> {
+        let mut statements = Vec::new();
+        collect(&self.roots, &mut |root| {
+            if let RootPlanValue::Statement(step) = &root.value {
+                statements.push((root.key.clone(), step.statement.text().to_string()));
+            }
+        });
+        statements
+    }
+
+    /// Roughly how many bytes the plan takes.
+    pub(crate) fn size(&self) -> u64 {
+        let mut size = 512;
+        collect(&self.roots, &mut |root| {
+            size += 256 + root.key.len();
+            match &root.value {
+                RootPlanValue::Constant(text) => size += text.len(),
+                RootPlanValue::Statement(step) => {
+                    size += step.statement.text().len() + 256 * step.parameters.len();
+                }
+                RootPlanValue::Namespace(_) => {}
+            }
+        });
+        size as u64
+    }
+}
+
+fn collect<'a>(roots: &'a [RootPlan], visit: &mut impl FnMut(&'a RootPlan)) {
+    for root in roots {
+        visit(root);
+        if let RootPlanValue::Namespace(inner) = &root.value {
+            collect(inner, visit);
+        }
+    }
+}
+
+fn root_plans(roots: &[RootField]) -> Vec<RootPlan> {
+    roots.iter().map(root_plan).collect()
+}
+
+fn root_plan(root: &RootField) -> RootPlan {
+    let value = match &root.value {
+        RootValue::Constant(text) => RootPlanValue::Constant(text.clone()),
+        RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots)),
+        RootValue::Source(source, query) => {
+            let planned = plan(query);
+            RootPlanValue::Statement(StatementStep {
+                source: source.clone(),
+                statement: Statement::new(planned.sql.text()),
+                parameters: planned.parameters,
+                result: planned.result,
+            })
+        }
+    };
+    let key = root.key.to_string();
+    let key_text = format!("{}:", graphloom_vocab::Json::from(key.as_str()));
+    RootPlan {
+        key_text,
+        key,
+        value,
+    }
+}
+
+fn text(value: &TypedValue, session: &Session, variables: &JsonObject) -> Result<Option<String>> {
+    match &value.value {
+        Value::Literal(text) => Ok(text.as_deref().map(str::to_owned)),
+        Value::Variable(variable_use) => evaluate(variable_use, variables),
+        Value::Session(name) => match session.variable(name) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => {
+                let message = format!("missing session variable: \"{name}\"");
+                Err(Error::new(ErrorCode::NotFound, message))
+            }
+        },
+        Value::SessionObject => Ok(Some(session.variables_json().to_string())),
+    }
+}
+
+impl From<OperationKind> for RequestKind {
+    fn from(kind: OperationKind) -> Self {
+        match kind {
+            OperationKind::Query => Self::Query,
+            OperationKind::Mutation => Self::Mutation,
+            OperationKind::Subscription => Self::Subscription,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Running a plan's statements and putting the response together.
+//!
+//! A statement's JSON goes into the response as it comes; it is never parsed.
+
+use std::collections::HashMap;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use graphloom_pg::{Connection, PgError, Pool, Purpose};
+use graphloom_plan::ResultShape;
+use graphloom_vocab::{Result, SourceName};
+
+use crate::operation::{OperationPlan, RootPlan, RootPlanValue, StatementStep, StepParameters};
+
+/// Runs every statement in order and returns the `data` object.
+pub(crate) async fn run(
+    plan: &OperationPlan,
+    parameters: &[StepParameters],
+    pools: &HashMap<SourceName, Pool>,
+) -> Result<Bytes> {
+    let steps = plan.steps();
+    let mut results = Vec::with_capacity(steps.len());
+    let mut connections = Connections {
+        pools,
+        current: None,
+    };
+    for (step, parameters) in steps.into_iter().zip(parameters) {
+        results.push(connections.run(step, parameters).await?);
+    }
+    // One root field is the common case: no reason to grow the buffer.
+    let size = results.iter().flatten().map(Bytes::len).sum::<usize>();
+    let mut out = BytesMut::with_capacity(size + 64 * plan.roots.len() + 2);
+    let mut results = results.into_iter();
+    write(&plan.roots, &mut results, &mut out);
+    Ok(out.freeze())
+}
+
+fn write(
+    roots: &[RootPlan],
+    results: &mut impl Iterator<Item = Option<Bytes>>,
+    out: &mut BytesMut,
+) {
+    out.put_u8(b'{');
+    for (position, root) in roots.iter().enumerate() {
+        if position > 0 {
+            out.put_u8(b',');
+        }
+        out.put_slice(root.key_text.as_bytes());
+        match &root.value {
+            RootPlanValue::Constant(text) => out.put_slice(text.as_bytes()),
+            RootPlanValue::Namespace(inner) => write(inner, results, out),
+            RootPlanValue::Statement(_) => match results.next().flatten() {
+                Some(json) => out.put_slice(&json),
+                None => out.put_slice(b"null"),
+            },
+        }
+    }
+    out.put_u8(b'}');
+}
+
+/// The connection in use: statements of one source that follow each other share it.
+struct Connections<'a> {
+    pools: &'a HashMap<SourceName, Pool>,
+    current: Option<(SourceName, Connection)>,
+}
+
+impl Connections<'_> {
+    async fn run(
+        &mut self,
+        step: &StatementStep,
+        values: &StepParameters,
+    ) -> Result<Option<Bytes>> {
+        let values: Vec<_> = values.iter().map(Option::as_deref).collect();
+        let mut result = self.attempt(step, &values).await;
+        // A connection that Postgres closed meanwhile (a restart, say) says nothing about the
+        // statement, which only reads: one more try on a fresh one.
+        if let Err(error) = &result
+            && error.is_connection_error()
+        {
+            self.current = None;
+            result = self.attempt(step, &values).await;
+        }
+        result.map_err(|error| error.to_error(Purpose::Operation))
+    }
+
+    async fn attempt(
+        &mut self,
+        step: &StatementStep,
+        values: &[Option<&str>],
+    ) -> Result<Option<Bytes>, PgError> {
+        let connection = self.connection(&step.source).await?;
+        match step.result {
+            ResultShape::JsonText => connection.query_json(&step.statement, values).await,
+            ResultShape::JsonTextOrNoRow => {
+                let mut rows = connection.query_json_rows(&step.statement, values).await?;
+                Ok(rows.pop().flatten())
+            }
+        }
+    }
+
+    async fn connection(&mut self, source: &SourceName) -> Result<&mut Connection, PgError> {
+        let reusable = self
+            .current
+            .as_ref()
+            .is_some_and(|(current, _)| current == source);
+        if !reusable {
+            self.current = None;
+            let pool = self.pools.get(source).ok_or_else(|| no_pool(source))?;
+            self.current = Some((source.clone(), pool.get().await?));
+        }
+        let (_, connection) = self
+            .current
+            .as_mut()
+            .expect("a connection has just been put here");
+        Ok(connection)
+    }
+}
+
+fn no_pool(source: &SourceName) -> PgError {
+    PgError::unexpected(format!("source {source} has no connection pool"))
+}
