@@ -199,18 +199,11 @@ impl<'a> Binder<'a> {
             InputMeaning::Where => {
                 arguments.filter = Some(self.condition_on(value, argument.ty.name())?);
             }
-            InputMeaning::OrderBy => {
-                if !self.is_null(&value) {
-                    arguments.order_by = self.order_by(value, argument)?;
-                }
-            }
+            InputMeaning::OrderBy | InputMeaning::DistinctOn if self.is_null(&value) => {}
+            InputMeaning::OrderBy => arguments.order_by = self.order_by(value, argument)?,
             InputMeaning::Limit => arguments.limit = self.window(&value, Coercion::Limit)?,
             InputMeaning::Offset => arguments.offset = self.window(&value, Coercion::Offset)?,
-            InputMeaning::DistinctOn => {
-                if !self.is_null(&value) {
-                    arguments.distinct_on = self.columns(value, argument)?;
-                }
-            }
+            InputMeaning::DistinctOn => arguments.distinct_on = self.columns(value, argument)?,
             _ => {}
         }
         Ok(())

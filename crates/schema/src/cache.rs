@@ -10,6 +10,7 @@ use graphloom_vocab::{ColumnName, Json, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
 use serde_json::json;
 
+use crate::conflict::TakenNames;
 use crate::relationship::{self, RelationshipInfo, RelationshipKind};
 use crate::role::RoleSchema;
 use crate::rule::RuleContext;
@@ -53,10 +54,12 @@ pub fn build(
 ) -> SchemaCache {
     let mut inconsistencies = unbuilt::of_document(metadata);
     let mut sources = IndexMap::new();
+    let mut names = TakenNames::default();
     for source in metadata.sources.values() {
         let mut builder = SourceBuilder {
             source,
             found: &mut inconsistencies,
+            names: &mut names,
         };
         if let Some(info) = builder.build(catalogs.get(&source.name), settings) {
             sources.insert(source.name.clone(), info);
@@ -137,6 +140,7 @@ impl RuleContext for Tables<'_> {
 struct SourceBuilder<'a> {
     source: &'a Source,
     found: &'a mut Vec<Inconsistency>,
+    names: &'a mut TakenNames,
 }
 
 impl SourceBuilder<'_> {
@@ -198,6 +202,12 @@ impl SourceBuilder<'_> {
                     Err(format!("no such table/view exists in source: \"{name}\""))
                 }
             };
+            let owner = self.table_name(&tracked.table);
+            let namespace = self.source.customization.namespace.as_deref();
+            let resolved = resolved.and_then(|info| {
+                self.names.take(&info, naming, namespace, &owner)?;
+                Ok(info)
+            });
             match resolved {
                 Ok(info) => {
                     tables.insert(tracked.table.clone(), info);
@@ -241,6 +251,7 @@ impl SourceBuilder<'_> {
             let Some(info) = tables.get(&tracked.table) else {
                 continue;
             };
+            let place = Place { catalog, tables };
             let mut resolved: IndexMap<String, RelationshipInfo> = IndexMap::new();
             let all = tracked
                 .object_relationships
@@ -253,8 +264,7 @@ impl SourceBuilder<'_> {
                         .map(|relationship| (relationship, RelationshipKind::Array)),
                 );
             for (relationship, kind) in all {
-                let result =
-                    self.relationship(relationship, kind, info, catalog, tables, &resolved);
+                let result = relationship_info(relationship, kind, info, &resolved, &place);
                 match result {
                     Ok(relationship) => {
                         resolved.insert(relationship.name.as_str().to_owned(), relationship);
@@ -268,35 +278,6 @@ impl SourceBuilder<'_> {
                 info.relationships = resolved;
             }
         }
-    }
-
-    fn relationship(
-        &self,
-        relationship: &Relationship,
-        kind: RelationshipKind,
-        info: &TableInfo,
-        catalog: &Catalog,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
-        others: &IndexMap<String, RelationshipInfo>,
-    ) -> Result<RelationshipInfo, String> {
-        if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
-            return Err(reason);
-        }
-        let name = relationship.name.as_str();
-        let clash = info
-            .columns
-            .iter()
-            .any(|column| column.field.as_str() == name)
-            || info.table.column(&ColumnName::new(name)).is_some()
-            || others.contains_key(name);
-        if clash {
-            let table = info.table.name.display_name();
-            return Err(format!(
-                "field with name \"{name}\" already exists in table \"{table}\""
-            ));
-        }
-        let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
-        relationship::resolve(relationship, kind, &info.table, catalog, is_tracked)
     }
 
     fn refuse_relationship(
@@ -370,6 +351,39 @@ impl SourceBuilder<'_> {
         self.found
             .push(Inconsistency::new(kind, name, reason, definition));
     }
+}
+
+/// Where a relationship may lead.
+struct Place<'a> {
+    catalog: &'a Catalog,
+    tables: &'a IndexMap<QualifiedTable, TableInfo>,
+}
+
+fn relationship_info(
+    relationship: &Relationship,
+    kind: RelationshipKind,
+    info: &TableInfo,
+    others: &IndexMap<String, RelationshipInfo>,
+    place: &Place<'_>,
+) -> Result<RelationshipInfo, String> {
+    if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
+        return Err(reason);
+    }
+    let name = relationship.name.as_str();
+    let clash = info
+        .columns
+        .iter()
+        .any(|column| column.field.as_str() == name)
+        || info.table.column(&ColumnName::new(name)).is_some()
+        || others.contains_key(name);
+    if clash {
+        let table = info.table.name.display_name();
+        return Err(format!(
+            "field with name \"{name}\" already exists in table \"{table}\""
+        ));
+    }
+    let is_tracked = |table: &QualifiedTable| place.tables.contains_key(table);
+    relationship::resolve(relationship, kind, &info.table, place.catalog, is_tracked)
 }
 
 fn write_permissions(

@@ -5,6 +5,7 @@
 //! Read `cache.rs`, then `role/mod.rs`; naming rules are in `naming.rs`.
 
 mod cache;
+mod conflict;
 mod inconsistency;
 mod naming;
 mod relationship;

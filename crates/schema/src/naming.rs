@@ -112,7 +112,11 @@ impl Naming {
     /// A type's name: the identifier and a suffix such as `bool_exp`, with the source's affixes.
     pub(crate) fn type_name(&self, identifier: &Identifier, suffix: &str) -> GraphqlName {
         let text = self.join(identifier, suffix, Case::Pascal);
-        GraphqlName::new(self.affix(&self.type_prefix, text, &self.type_suffix))
+        GraphqlName::new(self.affix(
+            self.type_prefix.as_deref(),
+            text,
+            self.type_suffix.as_deref(),
+        ))
     }
 
     /// A root field's name: the identifier between a prefix such as `insert` and a suffix such as
@@ -124,7 +128,11 @@ impl Naming {
 
     /// A root field whose name a user chose, with the source's affixes.
     pub(crate) fn affixed_root_field(&self, name: &str) -> GraphqlName {
-        GraphqlName::new(self.affix(&self.root_prefix, name.to_owned(), &self.root_suffix))
+        GraphqlName::new(self.affix(
+            self.root_prefix.as_deref(),
+            name.to_owned(),
+            self.root_suffix.as_deref(),
+        ))
     }
 
     /// A generated field, argument or operator name, such as `order_by` or `_is_null`.
@@ -171,15 +179,11 @@ impl Naming {
         render(&words, case)
     }
 
-    fn affix(&self, prefix: &Option<String>, text: String, suffix: &Option<String>) -> String {
+    fn affix(&self, prefix: Option<&str>, text: String, suffix: Option<&str>) -> String {
         if prefix.is_none() && suffix.is_none() {
             return text;
         }
-        let parts = [
-            prefix.as_deref().unwrap_or(""),
-            &text,
-            suffix.as_deref().unwrap_or(""),
-        ];
+        let parts = [prefix.unwrap_or(""), &text, suffix.unwrap_or("")];
         let mut joined = String::new();
         for part in parts.into_iter().filter(|part| !part.is_empty()) {
             if joined.is_empty() || self.convention == NamingConvention::HasuraDefault {

@@ -55,6 +55,17 @@ pub struct SelectPermissionInfo {
     pub subscription_root_fields: Option<Vec<String>>,
 }
 
+impl TableInfo {
+    /// A root field's name: the configured one under `key`, or the generated one.
+    pub(crate) fn root_field(&self, naming: &Naming, key: &str, suffix: &str) -> GraphqlName {
+        let custom = self.configuration.custom_root_fields.get(key);
+        match custom.and_then(|custom| custom.name.as_deref()) {
+            Some(name) => naming.affixed_root_field(name),
+            None => naming.root_field(&self.identifier, suffix),
+        }
+    }
+}
+
 /// Resolves a table's name and columns; the error is the reason of its inconsistency.
 pub(crate) fn resolve(
     tracked: &metadata::Table,

@@ -319,10 +319,7 @@ impl SourceTypes<'_> {
             Some(custom) => described(&custom.comment, Some(&generated)),
             None => Some(generated),
         };
-        let name = match custom.and_then(|custom| custom.name.as_deref()) {
-            Some(name) => self.naming().affixed_root_field(name),
-            None => self.naming().root_field(&info.identifier, suffix),
-        };
+        let name = info.root_field(self.naming(), key, suffix);
         (name, description.map(Into::into))
     }
 }
