@@ -276,6 +276,16 @@ impl ConnectionOptions {
     ) -> Result<Self, OptionsError> {
         let mut settings = Settings::parse(text)?;
         settings.complete(environment);
+        Self::of(&settings, environment)
+    }
+
+    /// Settings by libpq's names (`host`, `port`, `user`, `password`, `dbname`, `sslmode`, …), for
+    /// sources that are described by parameters instead of a URL.
+    pub fn from_settings(settings: &[(&str, &str)]) -> Result<Self, OptionsError> {
+        Self::of(&Settings::of(settings)?, &|_| None)
+    }
+
+    fn of(settings: &Settings, environment: Environment<'_>) -> Result<Self, OptionsError> {
         Ok(Self {
             endpoints: settings.endpoints()?,
             shuffle_endpoints: settings.shuffle()?,

@@ -6,7 +6,9 @@
 use graphloom_vocab::{Error, ErrorCode, Json};
 use serde_json::json;
 
-use crate::error::{ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext};
+use crate::error::{
+    ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext, ends_session,
+};
 use crate::options::OptionsError;
 use crate::sqlstate::SqlState;
 
@@ -25,7 +27,9 @@ impl PgError {
     /// The error as clients see it, with the detail for those who may see it.
     pub fn to_error(&self, purpose: Purpose) -> Error {
         match self.kind() {
-            PgErrorKind::Database(error) => self.of_database(error, purpose),
+            PgErrorKind::Database(error) if !ends_session(error) => {
+                self.of_database(error, purpose)
+            }
             PgErrorKind::Options(error) => of_options(error),
             PgErrorKind::Connect(failure) => {
                 let error = match failure.reason {
@@ -37,7 +41,9 @@ impl PgError {
                 };
                 error.with_internal(Json::String(failure.to_string()))
             }
-            PgErrorKind::PoolTimeout { .. }
+            // A session that the server ends was lost, whatever it was doing.
+            PgErrorKind::Database(_)
+            | PgErrorKind::PoolTimeout { .. }
             | PgErrorKind::PoolClosed
             | PgErrorKind::Closed(_)
             | PgErrorKind::Abandoned => Error::new(ErrorCode::PostgresError, "connection error")

@@ -88,6 +88,14 @@ impl Settings {
         Ok(settings)
     }
 
+    pub(super) fn of(pairs: &[(&str, &str)]) -> Result<Self, OptionsError> {
+        let mut settings = Self(BTreeMap::new());
+        for (name, value) in pairs {
+            settings.set(name, (*value).to_owned())?;
+        }
+        Ok(settings)
+    }
+
     fn parse_url(&mut self, rest: &str) -> Result<(), OptionsError> {
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);

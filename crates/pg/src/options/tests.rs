@@ -216,3 +216,17 @@ fn settings_we_lack_are_named() {
     assert!(ConnectionOptions::parse("").is_err());
     assert!(ConnectionOptions::parse("just words").is_err());
 }
+
+#[test]
+fn parameters_instead_of_a_url() {
+    let settings = [
+        ("host", "h"),
+        ("port", "7"),
+        ("user", "u"),
+        ("password", "p@/"),
+        ("dbname", "d"),
+    ];
+    let options = ConnectionOptions::from_settings(&settings).unwrap();
+    assert_eq!(options, parse("postgres://u:p%40%2F@h:7/d"));
+    assert!(ConnectionOptions::from_settings(&[("nope", "x")]).is_err());
+}

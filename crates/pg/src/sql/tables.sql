@@ -3,6 +3,8 @@
 -- One JSON value per row: {"type": [...]} for each type in use (and what it is made of) and
 -- {"table": {...}} for each relation. The order of array elements is that of the structs in introspect/.
 -- Read from pg_catalog itself: information_schema hides what the user may not touch, and is slow.
+-- Relations are looked up by arrays of oids, not joined: the planner takes `relations` for one row and
+-- would read all of it once per key.
 WITH RECURSIVE wanted AS (
   SELECT wanted.schema, wanted.name
   FROM json_to_recordset($1::text::json) AS wanted(schema name, name name)
@@ -20,8 +22,8 @@ WITH RECURSIVE wanted AS (
   SELECT attribute.attrelid, attribute.attnum, attribute.attname, attribute.atttypid,
          attribute.attnotnull, attribute.atthasdef, attribute.attidentity, attribute.attgenerated
   FROM pg_catalog.pg_attribute AS attribute
-  JOIN relations ON relations.oid = attribute.attrelid
-  WHERE attribute.attnum > 0 AND NOT attribute.attisdropped
+  WHERE attribute.attrelid = ANY (ARRAY(SELECT relations.oid FROM relations))
+    AND attribute.attnum > 0 AND NOT attribute.attisdropped
 ), used_types AS (
   SELECT columns.atttypid AS oid FROM columns
   UNION
@@ -47,14 +49,15 @@ WITH RECURSIVE wanted AS (
   -- Every unique index, as its name can be given to ON CONFLICT or stand for a constraint of that name.
   -- INCLUDE columns are no part of the key; expressions have no column.
   SELECT index.indrelid, index.indisprimary, class.relname,
-         (SELECT json_agg(columns.attname ORDER BY part.position)
+         (SELECT json_agg(attribute.attname ORDER BY part.position)
           FROM unnest(index.indkey) WITH ORDINALITY AS part(number, position)
-          JOIN columns ON columns.attrelid = index.indrelid AND columns.attnum = part.number
+          JOIN pg_catalog.pg_attribute AS attribute
+            ON attribute.attrelid = index.indrelid AND attribute.attnum = part.number
           WHERE part.position <= index.indnkeyatts) AS columns
   FROM pg_catalog.pg_index AS index
-  JOIN relations ON relations.oid = index.indrelid
   JOIN pg_catalog.pg_class AS class ON class.oid = index.indexrelid
-  WHERE index.indisunique AND index.indisvalid
+  WHERE index.indrelid = ANY (ARRAY(SELECT relations.oid FROM relations))
+    AND index.indisunique AND index.indisvalid
 ), key_lists AS (
   SELECT keys.indrelid AS oid,
          json_agg(
@@ -76,10 +79,10 @@ WITH RECURSIVE wanted AS (
                 ON theirs.attrelid = foreign_key.confrelid AND theirs.attnum = part.theirs))
            ORDER BY foreign_key.conname) AS list
   FROM pg_catalog.pg_constraint AS foreign_key
-  JOIN relations ON relations.oid = foreign_key.conrelid
   JOIN pg_catalog.pg_class AS class ON class.oid = foreign_key.confrelid
   JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = class.relnamespace
-  WHERE foreign_key.contype = 'f'
+  WHERE foreign_key.conrelid = ANY (ARRAY(SELECT relations.oid FROM relations))
+    AND foreign_key.contype = 'f'
     -- A key to a partitioned table has a shadow on this table for each of that table's partitions.
     AND NOT EXISTS (
       SELECT FROM pg_catalog.pg_constraint AS parent

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphloom_pg::{PgErrorKind, Pool, PoolOptions, Statement};
+use graphloom_pg::{PgErrorKind, Pool, PoolOptions, Purpose, Statement};
 
 use crate::support::{Cluster, ask, options, pool, until};
 
@@ -219,7 +219,7 @@ async fn an_abandoned_transaction_releases_its_locks() {
 #[tokio::test]
 async fn statement_timeout_is_set() {
     let limited = PoolOptions {
-        statement_timeout: Some(Duration::from_millis(30)),
+        statement_timeout: Some(Duration::from_millis(700)),
         ..of(1)
     };
     let pool = pool("timeout", limited);
@@ -248,6 +248,10 @@ async fn it_recovers_from_a_restart_and_from_killed_sessions() {
         .unwrap();
     let error = first.query_text_rows(&pid, &[]).await.unwrap_err();
     assert!(error.is_connection_error(), "{error}");
+    assert_eq!(
+        error.to_error(Purpose::Operation).message(),
+        "connection error"
+    );
     drop((first, second));
 
     control(&cluster, "stop").await;
