@@ -1,0 +1,303 @@
+//! The whole request path on a real Postgres, without any transport: text in, JSON out.
+
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use graphloom_execute::{Engine, GraphqlRequest, Snapshot};
+use graphloom_metadata::Metadata;
+use graphloom_pg::{ConnectionOptions, Pool, PoolOptions, introspect};
+use graphloom_schema::{Settings, build};
+use graphloom_testkit::postgres::Database;
+use graphloom_vocab::{RoleName, Session, SessionVariableName, SourceName};
+use serde_json::{Value, json};
+
+/// A database, its metadata and an engine over both.
+struct World {
+    engine: Engine,
+    pool: Pool,
+    metadata: Metadata,
+    _database: Database,
+}
+
+impl World {
+    async fn new(sql: &str, tables: Value) -> Self {
+        let database = Database::create().unwrap();
+        database.run(sql).unwrap();
+        let options = ConnectionOptions::parse(database.url()).unwrap();
+        let pool = Pool::new(options, PoolOptions::default());
+        let document = json!({"version": 3, "sources": [{
+            "name": "default", "kind": "postgres", "tables": tables,
+            "configuration": {"connection_info": {"database_url": "unused"}},
+        }]});
+        let metadata = Metadata::from_json(&document).unwrap();
+        let world = Self {
+            engine: Engine::default(),
+            pool,
+            metadata,
+            _database: database,
+        };
+        world.refresh(1).await;
+        world
+    }
+
+    async fn refresh(&self, generation: u64) {
+        let source = SourceName::new("default");
+        let catalog = introspect(&mut self.pool.get().await.unwrap())
+            .await
+            .unwrap();
+        let catalogs = HashMap::from([(source.clone(), Ok(Arc::new(catalog)))]);
+        let schema = build(&self.metadata, &catalogs, Settings::default());
+        assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
+        let pools = HashMap::from([(source, self.pool.clone())]);
+        self.engine.replace(Arc::new(Snapshot {
+            generation,
+            schema,
+            pools,
+        }));
+    }
+
+    async fn ask(&self, session: &Session, query: &str, variables: Value) -> Value {
+        let body = json!({"query": query, "variables": variables});
+        let request = GraphqlRequest::from_json(body).unwrap();
+        match self.engine.graphql(session, &request).await {
+            Ok(executed) => serde_json::from_slice(&executed.data).unwrap(),
+            Err(error) => json!({
+                "code": error.code().as_str(),
+                "path": error.path().to_string(),
+                "message": error.message(),
+            }),
+        }
+    }
+}
+
+fn user(id: &str) -> Session {
+    let name = SessionVariableName::parse("x-hasura-user-id").unwrap();
+    Session::new(
+        RoleName::new("user"),
+        BTreeMap::from([(name, id.to_owned())]),
+    )
+}
+
+const LIBRARY: &str = "
+    CREATE TABLE authors (id serial PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE passport_info (
+        id serial PRIMARY KEY, passport_number text NOT NULL,
+        owner_id int NOT NULL UNIQUE REFERENCES authors (id));
+    CREATE TABLE articles (
+        id serial PRIMARY KEY, title text NOT NULL, rating numeric, tags text[], extra jsonb,
+        author_id int NOT NULL REFERENCES authors (id));
+    INSERT INTO authors (name) VALUES ('Ada'), ('Bob'), ('Cyd');
+    INSERT INTO passport_info (passport_number, owner_id) VALUES ('P-1', 1), ('P-2', 2);
+    INSERT INTO articles (title, rating, tags, extra, author_id) VALUES
+        ('One', 4.50, '{a,b}', '{\"k\": {\"x\": [1, 2]}}', 1),
+        ('Two', NULL, NULL, NULL, 1), ('Three', 2, '{}', '[]', 2);
+";
+
+fn library() -> Value {
+    let permission = |columns: Value, filter: Value| json!([{"role": "user", "permission": {"columns": columns, "filter": filter}}]);
+    json!([
+        {
+            "table": {"schema": "public", "name": "authors"},
+            "object_relationships": [
+                {"name": "passport_info", "using": {"foreign_key_constraint_on":
+                    {"table": {"schema": "public", "name": "passport_info"}, "column": "owner_id"}}},
+                {"name": "passport_manual", "using": {"manual_configuration": {
+                    "remote_table": {"schema": "public", "name": "passport_info"},
+                    "insertion_order": "after_parent", "column_mapping": {"id": "owner_id"}}}},
+            ],
+            "array_relationships": [{"name": "articles", "using": {"foreign_key_constraint_on":
+                {"table": {"schema": "public", "name": "articles"}, "column": "author_id"}}}],
+            "select_permissions": permission(json!(["id", "name"]), json!({"id": "X-Hasura-User-Id"})),
+        },
+        {
+            "table": {"schema": "public", "name": "passport_info"},
+            "object_relationships": [
+                {"name": "owner", "using": {"foreign_key_constraint_on": "owner_id"}}],
+        },
+        {
+            "table": {"schema": "public", "name": "articles"},
+            "object_relationships": [
+                {"name": "author", "using": {"foreign_key_constraint_on": "author_id"}}],
+            "select_permissions": permission(json!(["id", "title"]), json!({})),
+        },
+    ])
+}
+
+#[tokio::test]
+async fn one_to_one_both_ways_and_null_where_there_is_none() {
+    let world = World::new(LIBRARY, library()).await;
+    let admin = Session::admin();
+    let query = "{ authors(order_by: {id: asc}) { name passport_info { passport_number }
+        passport_manual { n: passport_number owner { name __typename } } } }";
+    let expected = json!({"authors": [
+        {"name": "Ada", "passport_info": {"passport_number": "P-1"},
+         "passport_manual": {"n": "P-1", "owner": {"name": "Ada", "__typename": "authors"}}},
+        {"name": "Bob", "passport_info": {"passport_number": "P-2"},
+         "passport_manual": {"n": "P-2", "owner": {"name": "Bob", "__typename": "authors"}}},
+        {"name": "Cyd", "passport_info": null, "passport_manual": null},
+    ]});
+    assert_eq!(world.ask(&admin, query, json!({})).await, expected);
+}
+
+#[tokio::test]
+async fn the_same_document_with_other_variables_and_shapes() {
+    let world = World::new(LIBRARY, library()).await;
+    let admin = Session::admin();
+    let query = "query ($w: articles_bool_exp = {}, $n: Int, $o: [articles_order_by!], $b: Boolean! = true) {
+        articles(where: $w, limit: $n, order_by: $o) { id title @include(if: $b) } }";
+    let ask = |variables| world.ask(&admin, query, variables);
+    let by_id = json!([{"id": "desc"}]);
+    assert_eq!(
+        ask(json!({"w": {"id": {"_gt": 1}}, "o": by_id})).await,
+        json!({"articles": [{"id": 3, "title": "Three"}, {"id": 2, "title": "Two"}]})
+    );
+    assert_eq!(
+        ask(json!({"w": {"id": {"_gt": 2}}, "o": by_id})).await,
+        json!({"articles": [{"id": 3, "title": "Three"}]})
+    );
+    assert_eq!(
+        ask(json!({"w": {"id": {"_lt": 2}}, "o": by_id, "b": false})).await,
+        json!({"articles": [{"id": 1}]})
+    );
+    assert_eq!(
+        ask(json!({"w": {"author": {"name": {"_in": ["Bob"]}}}, "n": 1, "b": false})).await,
+        json!({"articles": [{"id": 3}]})
+    );
+    assert_eq!(ask(json!({"n": 0})).await, json!({"articles": []}));
+    assert_eq!(
+        ask(json!({"n": -1})).await,
+        json!({"code": "validation-failed", "path": "$.selectionSet.articles.args.limit",
+            "message": "expected a non-negative 32-bit integer for type 'Int', but found an integer"})
+    );
+    assert_eq!(
+        ask(json!({"w": {"id": {"_gt": null}}})).await["message"],
+        json!("unexpected null value for type 'Int'")
+    );
+}
+
+#[tokio::test]
+async fn a_role_sees_its_rows_and_columns_only() {
+    let world = World::new(LIBRARY, library()).await;
+    let query = "{ authors { id name articles(order_by: {id: asc}) { title author { name } } } }";
+    let expected = json!({"authors": [{"id": 2, "name": "Bob", "articles": [
+        {"title": "Three", "author": {"name": "Bob"}}]}]});
+    assert_eq!(world.ask(&user("2"), query, json!({})).await, expected);
+    // The filter of a related table holds inside conditions too.
+    let through =
+        "{ articles(where: {author: {}}, order_by: {id: asc}) { title author { name } } }";
+    let expected = json!({"articles": [{"title": "Three", "author": {"name": "Bob"}}]});
+    assert_eq!(world.ask(&user("2"), through, json!({})).await, expected);
+    for (query, field, ty) in [
+        ("{ articles { rating } }", "rating", "articles"),
+        ("{ passport_info { id } }", "passport_info", "query_root"),
+        (
+            "{ articles_aggregate { nodes { id } } }",
+            "articles_aggregate",
+            "query_root",
+        ),
+        (
+            "{ authors { passport_info { id } } }",
+            "passport_info",
+            "authors",
+        ),
+    ] {
+        let answer = world.ask(&user("2"), query, json!({})).await;
+        assert_eq!(
+            answer["message"],
+            json!(format!("field '{field}' not found in type: '{ty}'"))
+        );
+    }
+    let nobody = Session::new(RoleName::new("user"), BTreeMap::new());
+    assert_eq!(
+        world.ask(&nobody, "{ authors { id } }", json!({})).await,
+        json!({"code": "not-found", "path": "$",
+            "message": "missing session variable: \"x-hasura-user-id\""})
+    );
+    let stranger = Session::new(RoleName::new("stranger"), BTreeMap::new());
+    let answer = world
+        .ask(&stranger, "{ no_queries_available }", json!({}))
+        .await;
+    assert!(
+        answer["no_queries_available"]
+            .as_str()
+            .unwrap()
+            .starts_with("There are no queries")
+    );
+}
+
+#[tokio::test]
+async fn aggregates_json_paths_and_arrays() {
+    let world = World::new(LIBRARY, library()).await;
+    let admin = Session::admin();
+    let query = "{ articles_aggregate(where: {id: {_lte: 3}}) {
+            aggregate { count all: count(columns: [rating]) max { title } avg { rating } }
+            nodes { id } }
+        articles(where: {tags: {_contains: [\"a\"]}}) { tags extra(path: \"$.k.x[1]\") rating }
+        articles_by_pk(id: 9) { id } }";
+    let answer = world.ask(&admin, query, json!({})).await;
+    assert_eq!(answer["articles_aggregate"]["aggregate"]["count"], json!(3));
+    assert_eq!(answer["articles_aggregate"]["aggregate"]["all"], json!(2));
+    assert_eq!(
+        answer["articles_aggregate"]["aggregate"]["max"],
+        json!({"title": "Two"})
+    );
+    assert_eq!(
+        answer["articles_aggregate"]["nodes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    assert_eq!(
+        answer["articles"].to_string(),
+        r#"[{"tags":["a","b"],"extra":2,"rating":4.50}]"#
+    );
+    assert_eq!(answer["articles_by_pk"], Value::Null);
+}
+
+#[tokio::test]
+async fn plans_do_not_outlive_their_schema() {
+    let world = World::new(LIBRARY, library()).await;
+    let admin = Session::admin();
+    let query = "{ articles(where: {id: {_eq: 3}}) { rating } }";
+    assert_eq!(
+        world.ask(&admin, query, json!({})).await,
+        json!({"articles": [{"rating": 2}]})
+    );
+    let rename = "ALTER TABLE articles RENAME COLUMN rating TO stars";
+    world
+        .pool
+        .get()
+        .await
+        .unwrap()
+        .simple(rename)
+        .await
+        .unwrap();
+    world.refresh(2).await;
+    assert_eq!(
+        world.ask(&admin, query, json!({})).await["message"],
+        json!("field 'rating' not found in type: 'articles'")
+    );
+}
+
+#[tokio::test]
+async fn introspection_is_what_clients_load() {
+    let world = World::new(LIBRARY, library()).await;
+    let query = "{ __schema { queryType { name } mutationType { name } types { name kind } }
+        __type(name: \"authors\") { fields { name type { kind ofType { name } } } } }";
+    let answer = world.ask(&user("1"), query, json!({})).await;
+    assert_eq!(
+        answer["__schema"]["queryType"],
+        json!({"name": "query_root"})
+    );
+    assert_eq!(answer["__schema"]["mutationType"], Value::Null);
+    let fields: Vec<_> = answer["__type"]["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|field| field["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(fields, ["articles", "id", "name"]);
+}
