@@ -1,5 +1,7 @@
 //! `X_comparison_exp`: operators and their operands as parameters.
 
+use std::sync::Arc;
+
 use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{BoolExp, Coercion, Comparison, Nullness, Operand, Operator, TypedValue, Value};
@@ -141,9 +143,19 @@ impl<'a> Binder<'a> {
         let graphql_type = definition.ty.name();
         self.refuse_null_elements(value, graphql_type)?;
         let ty = PgType::array_of(element.clone());
-        let coercion = Coercion::List {
-            element,
-            graphql_type: graphql_type.as_str().into(),
+        let graphql_type: Arc<str> = graphql_type.as_str().into();
+        let coercion = match self.enum_values(&graphql_type) {
+            Some(values) => {
+                self.refuse_enum_literals(value, &graphql_type)?;
+                Coercion::EnumList {
+                    graphql_type,
+                    values,
+                }
+            }
+            None => Coercion::List {
+                element,
+                graphql_type,
+            },
         };
         self.parameter(value, ty, coercion)
     }

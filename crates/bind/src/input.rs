@@ -6,7 +6,7 @@
 use graphloom_catalog::PgType;
 use graphloom_graphql::{TypeRef, Value as Literal};
 use graphloom_ir::coerce::{coerce, describe};
-use graphloom_ir::{Coercion, Input, Observed, TypedValue, Value, VariableUse};
+use graphloom_ir::{Coercion, EnumValues, Input, Observed, TypedValue, Value, VariableUse};
 use graphloom_schema::{EnumMeaning, EnumType};
 use graphloom_vocab::{Error, GraphqlName, Json, PathSegment, Result, is_graphql_name};
 
@@ -217,6 +217,51 @@ impl<'a> Binder<'a> {
             ));
         };
         Ok(&found.meaning)
+    }
+
+    /// The values of an enum table's enum, if the type is one.
+    pub(crate) fn enum_values(&self, type_name: &str) -> Option<EnumValues> {
+        let schema = self.schema;
+        let ty = schema.enumeration(&GraphqlName::new(type_name))?;
+        let values = ty
+            .values
+            .iter()
+            .filter_map(|(name, value)| match &value.meaning {
+                EnumMeaning::Value(stored) => Some((name.clone(), stored.clone())),
+                _ => None,
+            });
+        Some(values.collect())
+    }
+
+    /// In the document an enum's value is a bare name; text is text.
+    pub(crate) fn refuse_enum_literal(&self, value: &InputRef<'a>, type_name: &str) -> Result<()> {
+        match value {
+            InputRef::Variable { .. }
+            | InputRef::Literal(Literal::Variable(_) | Literal::Enum(_)) => Ok(()),
+            other @ InputRef::Literal(_) => {
+                let found = other.describe();
+                self.fail(format!(
+                    "expected an enum value for type '{type_name}', but found {found}"
+                ))
+            }
+        }
+    }
+
+    /// The same for every element of a list.
+    pub(crate) fn refuse_enum_literals(
+        &mut self,
+        value: &InputRef<'a>,
+        type_name: &str,
+    ) -> Result<()> {
+        let InputRef::Literal(Literal::List(items)) = value else {
+            return self.refuse_enum_literal(value, type_name);
+        };
+        for (index, item) in items.iter().enumerate() {
+            self.within_index(index, |binder| {
+                binder.refuse_enum_literal(&InputRef::Literal(item), type_name)
+            })?;
+        }
+        Ok(())
     }
 
     /// Reads a boolean that changes the SQL.

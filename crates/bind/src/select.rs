@@ -160,9 +160,19 @@ impl<'a> Binder<'a> {
             return self.fail(format!("unexpected null value for type '{graphql_type}'"));
         }
         let ty = ty.base().clone();
-        let coercion = Coercion::Scalar {
-            ty: ty.clone(),
-            graphql_type: graphql_type.as_str().into(),
+        let graphql_type: Arc<str> = graphql_type.as_str().into();
+        let coercion = match self.enum_values(&graphql_type) {
+            Some(values) => {
+                self.refuse_enum_literal(value, &graphql_type)?;
+                Coercion::Enum {
+                    graphql_type,
+                    values,
+                }
+            }
+            None => Coercion::Scalar {
+                ty: ty.clone(),
+                graphql_type,
+            },
         };
         self.parameter(value, ty, coercion)
     }

@@ -21,6 +21,17 @@ pub struct Catalog {
     pub tables: HashMap<QualifiedTable, Arc<Table>>,
     /// Every plain function outside the system schemas; overloads side by side.
     pub functions: HashMap<QualifiedFunction, Arc<[Function]>>,
+    /// The rows of tables that metadata calls enums, by their key.
+    pub enum_rows: HashMap<QualifiedTable, Arc<[EnumRow]>>,
+}
+
+/// A row of an enum table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EnumRow {
+    /// The key's text.
+    pub value: String,
+    /// The other column's text, if there is one and it is not null.
+    pub comment: Option<String>,
 }
 
 /// What kind of relation a table is.

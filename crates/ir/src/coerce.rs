@@ -3,6 +3,8 @@
 //! The rules are v2's: numbers are checked against the type's bounds, text goes to Postgres as it is
 //! (so `"5"` is fine for an integer and a bad date is Postgres' error), json takes anything.
 
+use std::sync::Arc;
+
 use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, GraphqlName, Json};
 
@@ -158,25 +160,22 @@ fn push_array_element(literal: &mut String, text: &str) {
 
 fn enum_value(
     graphql_type: &str,
-    values: &[GraphqlName],
+    values: &[(GraphqlName, Arc<str>)],
     value: &Json,
 ) -> Result<Option<String>, Error> {
-    match value {
-        Json::Null => Ok(None),
-        Json::String(text) if values.iter().any(|value| value.as_str() == text) => {
-            Ok(Some(text.clone()))
-        }
-        Json::String(text) => {
-            let names: Vec<_> = values.iter().map(|value| format!("'{value}'")).collect();
+    let Json::String(text) = value else {
+        let found = describe(value);
+        return Err(Error::validation(format!(
+            "expected an enum value for type '{graphql_type}', but found {found}"
+        )));
+    };
+    match values.iter().find(|(name, _)| name.as_str() == text) {
+        Some((_, stored)) => Ok(Some(stored.to_string())),
+        None => {
+            let names: Vec<_> = values.iter().map(|(name, _)| format!("'{name}'")).collect();
             let names = names.join(", ");
             Err(Error::validation(format!(
                 "expected one of the values [{names}] for type '{graphql_type}', but found '{text}'"
-            )))
-        }
-        other => {
-            let found = describe(other);
-            Err(Error::validation(format!(
-                "expected an enum value for type '{graphql_type}', but found {found}"
             )))
         }
     }

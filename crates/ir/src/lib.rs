@@ -29,4 +29,4 @@ pub use select::{
     AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, Direction, Distinct, Field,
     FieldValue, Join, Nulls, OrderBy, OrderTarget, Output, SelectArguments, TableSelect,
 };
-pub use value::{Coercion, Input, TypedValue, Value, VariableUse};
+pub use value::{Coercion, EnumValues, Input, TypedValue, Value, VariableUse};

@@ -56,6 +56,9 @@ pub enum Input {
     Object(Vec<(Arc<str>, Input)>),
 }
 
+/// An enum table's values: the name in the schema, and the text in the table.
+pub type EnumValues = Arc<[(GraphqlName, Arc<str>)]>;
+
 /// How a JSON value becomes Postgres text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Coercion {
@@ -78,14 +81,14 @@ pub enum Coercion {
         /// As errors name it, such as `colors_enum`.
         graphql_type: Arc<str>,
         /// The values, in schema order.
-        values: Arc<[GraphqlName]>,
+        values: EnumValues,
     },
     /// A list of an enum table's values as a `text[]` literal.
     EnumList {
         /// As errors name it.
         graphql_type: Arc<str>,
         /// The values, in schema order.
-        values: Arc<[GraphqlName]>,
+        values: EnumValues,
     },
     /// `limit`: a non-negative 32-bit integer; null is no limit.
     Limit,

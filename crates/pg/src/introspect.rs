@@ -4,8 +4,11 @@
 //! tracked, and what that makes of them, is decided elsewhere. Needs Postgres 12. Read next:
 //! `sql/tables.sql` for what is read and left out.
 
+mod enum_rows;
 mod rows;
 mod types;
+
+pub use enum_rows::introspect_enum_rows;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -51,6 +54,7 @@ pub async fn introspect(connection: &mut Connection) -> Result<Catalog, PgError>
         server_version_num: connection.server_version_num(),
         tables: introspect_tables(connection, Scope::All).await?,
         functions: introspect_functions(connection, Scope::All).await?,
+        enum_rows: HashMap::new(),
     })
 }
 

@@ -29,7 +29,9 @@ pub use connection::Connection;
 pub use error::{
     ConnectFailure, ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext,
 };
-pub use introspect::{Scope, introspect, introspect_functions, introspect_tables};
+pub use introspect::{
+    Scope, introspect, introspect_enum_rows, introspect_functions, introspect_tables,
+};
 pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
 pub use pool::{Pool, PoolOptions, PoolStatus, StatementMode};
 pub use simple::{SimpleOutcome, TextTable};

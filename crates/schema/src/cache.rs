@@ -196,7 +196,7 @@ impl SourceBuilder<'_> {
         for tracked in self.source.tables.values() {
             self.found.extend(unbuilt::of_table(self.source, tracked));
             let resolved = match catalog.tables.get(&tracked.table) {
-                Some(table) => table::resolve(tracked, table, naming),
+                Some(table) => table::resolve(tracked, table, catalog, naming),
                 None => {
                     let name = tracked.table.display_name();
                     Err(format!("no such table/view exists in source: \"{name}\""))

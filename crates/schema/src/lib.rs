@@ -6,6 +6,7 @@
 
 mod cache;
 mod conflict;
+mod enumeration;
 mod inconsistency;
 mod naming;
 mod relationship;

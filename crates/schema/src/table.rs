@@ -13,8 +13,8 @@ use indexmap::IndexMap;
 use crate::naming::Identifier;
 use crate::relationship::RelationshipInfo;
 use crate::rule::{RuleContext, compile_rule};
-use crate::unbuilt;
 use crate::{Naming, scalar};
+use crate::{enumeration, unbuilt};
 
 /// A tracked table that is served.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct TableInfo {
     pub relationships: IndexMap<String, RelationshipInfo>,
     /// What each role may read.
     pub select_permissions: IndexMap<RoleName, SelectPermissionInfo>,
+    /// Its rows, sorted, if it is an enum table.
+    pub enum_rows: Option<Vec<catalog::EnumRow>>,
     /// Names and comments.
     pub configuration: TableConfiguration,
 }
@@ -70,6 +72,7 @@ impl TableInfo {
 pub(crate) fn resolve(
     tracked: &metadata::Table,
     table: &Arc<catalog::Table>,
+    catalog: &catalog::Catalog,
     naming: &Naming,
 ) -> Result<TableInfo, String> {
     if let Some(reason) = unbuilt::table_blocker(tracked) {
@@ -77,7 +80,12 @@ pub(crate) fn resolve(
     }
     let identifier = identifier(&tracked.table, &tracked.configuration)?;
     let columns = columns(table, &tracked.configuration, naming)?;
+    let enum_rows = match tracked.is_enum {
+        true => Some(enumeration::resolve(table, catalog)?),
+        false => None,
+    };
     Ok(TableInfo {
+        enum_rows,
         table: table.clone(),
         identifier,
         columns,

@@ -62,6 +62,8 @@ pub enum EnumMeaning {
     Order(Direction, Nulls),
     /// A column of the table the enum is of.
     Column(GrantedColumn),
+    /// A row of an enum table: its key's text.
+    Value(Arc<str>),
     /// Only its name matters (introspection).
     Name,
 }

@@ -139,9 +139,6 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
 
 /// Why a whole table cannot be served, if it says something that is not understood.
 pub(crate) fn table_blocker(table: &Table) -> Option<String> {
-    if table.is_enum {
-        return Some("enum tables are not built yet".to_owned());
-    }
     const PARTS: &[&str] = &[
         "event_triggers",
         "remote_relationships",

@@ -6,7 +6,7 @@ use graphloom_ir::{AggregateFunction, Output, SelectGrant};
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
-use super::table::{column_type, visible_columns};
+use super::table::visible_columns;
 use super::{SourceTypes, input, plain_field};
 use crate::scalar;
 use crate::table::TableInfo;
@@ -78,7 +78,7 @@ impl SourceTypes<'_> {
                 false => granted.ty().scalar_kind().is_numeric(),
             };
             let ty = if keeps_type(function) {
-                column_type(granted)
+                self.column_type(info, granted)
             } else {
                 Some(TypeRef::named("Float"))
             };

@@ -111,6 +111,29 @@ impl SourceTypes<'_> {
         Some(TypeRef::Named(name))
     }
 
+    /// The comparison type of columns that refer to an enum table: equality only.
+    pub(super) fn enum_comparison_type(&mut self, enum_type: &GraphqlName) -> TypeRef {
+        let name = self
+            .naming()
+            .shared_type(enum_type.as_str(), "comparison_exp");
+        if !self.types.contains(&name) {
+            let value = TypeRef::Named(enum_type.clone());
+            let list = value.clone().non_null().list();
+            let mut fields = Fields::new();
+            for operator in [Operator::Eq, Operator::Neq] {
+                self.operator(&mut fields, operator, &value, None);
+            }
+            for operator in [Operator::In, Operator::Nin] {
+                self.operator(&mut fields, operator, &list, None);
+            }
+            let is_null = input(None, TypeRef::named("Boolean"), InputMeaning::IsNull);
+            fields.insert(self.naming().field("_is_null"), is_null);
+            let whole = self.comparison(&name, enum_type, fields);
+            self.types.add(whole);
+        }
+        TypeRef::Named(name)
+    }
+
     fn comparison(
         &self,
         name: &GraphqlName,

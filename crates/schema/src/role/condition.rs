@@ -4,7 +4,7 @@ use graphloom_ir::SelectGrant;
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
-use super::table::{column_type, visible_columns};
+use super::table::visible_columns;
 use super::{SourceTypes, input};
 use crate::table::TableInfo;
 use crate::types::{InputMeaning, InputObjectType, TypeDefinition};
@@ -24,12 +24,11 @@ impl SourceTypes<'_> {
         );
         fields.insert(GraphqlName::new("_or"), input(None, list, InputMeaning::Or));
         for (column, granted) in visible_columns(info, grant) {
-            if column_type(granted).is_none() {
-                continue;
-            }
-            let Some(ty) = self.comparison_type(granted.ty()) else {
-                continue;
+            let ty = match self.enum_type(info, granted.name()) {
+                Some(name) => Some(self.enum_comparison_type(&name)),
+                None => self.comparison_type(granted.ty()),
             };
+            let Some(ty) = ty else { continue };
             let meaning = InputMeaning::ConditionColumn(granted.clone());
             fields.insert(column.field.clone(), input(None, ty, meaning));
         }

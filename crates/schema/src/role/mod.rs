@@ -225,6 +225,7 @@ impl<'a> SourceTypes<'a> {
         let mut roots = IndexMap::new();
         let source = self.source;
         for (name, info) in &source.tables {
+            self.enum_definition(info);
             let Some(grant) = self.grants.get(name).cloned() else {
                 continue;
             };

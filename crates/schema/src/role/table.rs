@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{Aggregations, GrantedColumn, SelectGrant};
-use graphloom_vocab::GraphqlName;
+use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable};
 use indexmap::IndexMap;
 
 use super::{SourceTypes, input, plain_field};
 use crate::relationship::{RelationshipInfo, RelationshipKind};
-use crate::scalar;
 use crate::table::{ColumnInfo, TableInfo, described};
 use crate::types::{
     EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
     InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, TypeDefinition,
 };
+use crate::{enumeration, scalar};
 
 /// A column that the role may see, with its field.
 pub(super) type Visible<'a> = (&'a ColumnInfo, &'a GrantedColumn);
@@ -27,16 +27,50 @@ pub(super) fn visible_columns<'a>(info: &'a TableInfo, grant: &'a SelectGrant) -
         .collect()
 }
 
-/// A column's type without nullability: a scalar, or a list of scalars.
-pub(super) fn column_type(column: &GrantedColumn) -> Option<TypeRef> {
-    let scalar = |ty| scalar::scalar_name(ty).map(TypeRef::Named);
-    match column.ty().element() {
-        None => scalar(column.ty()),
-        Some(element) => Some(scalar(element)?.non_null().list()),
-    }
-}
-
 impl SourceTypes<'_> {
+    /// A column's type without nullability: an enum, a scalar, or a list of scalars.
+    pub(super) fn column_type(&self, info: &TableInfo, column: &GrantedColumn) -> Option<TypeRef> {
+        if let Some(name) = self.enum_type(info, column.name()) {
+            return Some(TypeRef::Named(name));
+        }
+        let scalar = |ty| scalar::scalar_name(ty).map(TypeRef::Named);
+        match column.ty().element() {
+            None => scalar(column.ty()),
+            Some(element) => Some(scalar(element)?.non_null().list()),
+        }
+    }
+
+    /// The enum type of a column that refers to an enum table.
+    pub(super) fn enum_type(&self, info: &TableInfo, column: &ColumnName) -> Option<GraphqlName> {
+        let tables = &self.source.tables;
+        let is_enum = |name: &QualifiedTable| {
+            tables
+                .get(name)
+                .is_some_and(|info| info.enum_rows.is_some())
+        };
+        let table = enumeration::reference(&info.table, column, is_enum)?;
+        Some(self.type_name(tables.get(table)?, "enum"))
+    }
+
+    /// `T_enum`, made for every enum table: other tables' columns lead to it.
+    pub(super) fn enum_definition(&mut self, info: &TableInfo) {
+        let Some(rows) = &info.enum_rows else { return };
+        let values = rows.iter().map(|row| {
+            let value = EnumValue {
+                description: row.comment.as_deref().map(Into::into),
+                meaning: EnumMeaning::Value(row.value.as_str().into()),
+            };
+            (self.naming().enum_value(&row.value), value)
+        });
+        let values = values.collect();
+        let name = self.type_name(info, "enum");
+        self.types.add(TypeDefinition::Enum(EnumType {
+            name,
+            description: None,
+            values,
+        }));
+    }
+
     /// Everything named after one table.
     pub(super) fn table_types(&mut self, info: &TableInfo, grant: &Arc<SelectGrant>) {
         let object = self.object_type(info, grant);
@@ -52,7 +86,7 @@ impl SourceTypes<'_> {
     fn object_type(&mut self, info: &TableInfo, grant: &SelectGrant) -> ObjectType {
         let mut fields = IndexMap::new();
         for (column, granted) in visible_columns(info, grant) {
-            if let Some(field) = self.column_field(column, granted) {
+            if let Some(field) = self.column_field(info, column, granted) {
                 fields.insert(column.field.clone(), field);
             }
         }
@@ -76,11 +110,12 @@ impl SourceTypes<'_> {
 
     fn column_field(
         &self,
+        info: &TableInfo,
         column: &ColumnInfo,
         granted: &GrantedColumn,
     ) -> Option<FieldDefinition> {
         use graphloom_catalog::ScalarKind as K;
-        let ty = column_type(granted)?;
+        let ty = self.column_type(info, granted)?;
         let ty = if granted.nullable() {
             ty
         } else {
@@ -259,7 +294,7 @@ impl SourceTypes<'_> {
             roots.insert(name, field);
         }
         if shows("select_by_pk")
-            && let Some(arguments) = key_arguments(info, grant)
+            && let Some(arguments) = self.key_arguments(info, grant)
         {
             let (name, description) = self.root_name(
                 info,
@@ -322,25 +357,27 @@ impl SourceTypes<'_> {
         let name = info.root_field(self.naming(), key, suffix);
         (name, description.map(Into::into))
     }
-}
 
-/// One non-null argument per key column, if there is a key and the role sees all of it.
-fn key_arguments(
-    info: &TableInfo,
-    grant: &SelectGrant,
-) -> Option<IndexMap<GraphqlName, InputValueDefinition>> {
-    let key = info.table.primary_key.as_ref()?;
-    let visible = visible_columns(info, grant);
-    key.columns
-        .iter()
-        .map(|name| {
-            let (column, granted) = visible.iter().find(|(column, _)| &column.column == name)?;
-            let ty = column_type(granted)?.non_null();
-            let meaning = InputMeaning::KeyColumn((*granted).clone());
-            Some((
-                column.field.clone(),
-                input(column.description.as_deref(), ty, meaning),
-            ))
-        })
-        .collect()
+    /// One non-null argument per key column, if there is a key and the role sees all of it.
+    fn key_arguments(
+        &self,
+        info: &TableInfo,
+        grant: &SelectGrant,
+    ) -> Option<IndexMap<GraphqlName, InputValueDefinition>> {
+        let key = info.table.primary_key.as_ref()?;
+        let visible = visible_columns(info, grant);
+        key.columns
+            .iter()
+            .map(|name| {
+                let (column, granted) =
+                    visible.iter().find(|(column, _)| &column.column == name)?;
+                let ty = self.column_type(info, granted)?.non_null();
+                let meaning = InputMeaning::KeyColumn((*granted).clone());
+                Some((
+                    column.field.clone(),
+                    input(column.description.as_deref(), ty, meaning),
+                ))
+            })
+            .collect()
+    }
 }
