@@ -42,5 +42,5 @@ pub use options::{
     Durability, Event, Observer, Options, Places, Tcp, default_cache_dir, default_home,
 };
 pub use runtime::{RuntimePin, pinned_runtimes, platform};
-pub use start::{Created, Managed, reset, start};
+pub use start::{Created, Managed, reset, running_url, start};
 pub use supervisor::{Status, StatusReader};

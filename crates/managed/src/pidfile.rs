@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
@@ -28,6 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct PidFile {
     pub(crate) pid: u32,
     pub(crate) is_ready: bool,
+    /// Port and directory of the socket.
+    pub(crate) socket: Option<(u16, PathBuf)>,
     /// Key and id of the shared memory segment.
     shared_memory: Option<(i64, i32)>,
 }
@@ -51,7 +53,9 @@ fn parse(text: &str) -> Option<PidFile> {
     let mut lines = text.lines().map(str::trim);
     // A single-user server writes its id with a minus.
     let pid = lines.next()?.trim_start_matches('-').parse().ok()?;
-    let shared_memory = lines.nth(5).and_then(|line| {
+    let port = lines.nth(2).and_then(|line| line.parse().ok());
+    let socket_dir = lines.next().filter(|line| !line.is_empty());
+    let shared_memory = lines.nth(1).and_then(|line| {
         let (key, id) = line.split_once(char::is_whitespace)?;
         Some((key.trim().parse().ok()?, id.trim().parse().ok()?))
     });
@@ -59,8 +63,16 @@ fn parse(text: &str) -> Option<PidFile> {
     Some(PidFile {
         pid,
         is_ready,
+        socket: port.zip(socket_dir.map(PathBuf::from)),
         shared_memory,
     })
+}
+
+/// Port and directory of the socket of a server that runs on the cluster and accepts connections.
+pub(crate) fn running(cluster: &Path) -> Result<Option<(u16, PathBuf)>, Error> {
+    let ready = read(cluster)?.filter(|file| file.is_ready);
+    let served = ready.filter(|file| holder(file.pid, cluster) == Holder::Server);
+    Ok(served.and_then(|file| file.socket))
 }
 
 /// Who has the process id of the file.
@@ -209,6 +221,7 @@ mod tests {
         let file = parse(READY).unwrap();
         assert_eq!(file.pid, 4242);
         assert!(file.is_ready);
+        assert_eq!(file.socket, Some((5432, PathBuf::from("/data dir/run"))));
         assert_eq!(file.shared_memory, Some((1_234_567, 98_307)));
     }
 

@@ -150,6 +150,16 @@ pub fn reset(options: &Options) -> Result<(), Error> {
     remove_tree(&layout.initializing)
 }
 
+/// The URL of a server that some process of ours runs on this data directory now; `None` if none
+/// does. Changes nothing.
+///
+/// Errors: [`Error::Io`] when the cluster may not be looked at, [`Error::DataDirIsCluster`].
+pub fn running_url(options: &Options, database: &str) -> Result<Option<String>, Error> {
+    let layout = Layout::of(options)?;
+    let socket = pidfile::running(&layout.cluster)?;
+    Ok(socket.map(|(port, dir)| socket_url(&dir, port, database)))
+}
+
 type Supervised = (StatusReader, Sender<StopRequest>, JoinHandle<()>);
 
 /// Starts the thread that starts the server, and waits for the first result.
@@ -283,12 +293,7 @@ impl Managed {
     /// A URL for the superuser over the socket, for libpq and for drivers that read `host` as a
     /// directory: `postgresql://postgres@/app?host=/var/lib/graphloom/run&port=5432`.
     pub fn connection_url(&self, database: &str) -> String {
-        format!(
-            "postgresql://{SUPERUSER}@/{}?host={}&port={}",
-            percent_encoded(database.as_bytes(), b""),
-            percent_encoded(self.socket_dir.as_os_str().as_encoded_bytes(), b"/"),
-            self.port
-        )
+        socket_url(&self.socket_dir, self.port, database)
     }
 
     /// A URL for other tools over TCP, **with the password**; `None` when TCP is off.
@@ -388,6 +393,14 @@ impl fmt::Debug for Managed {
             .field("status", &self.status())
             .finish_non_exhaustive()
     }
+}
+
+fn socket_url(dir: &Path, port: u16, database: &str) -> String {
+    format!(
+        "postgresql://{SUPERUSER}@/{}?host={}&port={port}",
+        percent_encoded(database.as_bytes(), b""),
+        percent_encoded(dir.as_os_str().as_encoded_bytes(), b"/"),
+    )
 }
 
 /// Encodes everything but the unreserved characters of RFC 3986 and those in `also`.

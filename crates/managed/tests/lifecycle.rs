@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use graphloom_managed::{Created, Error, Event, Observer, Options, Status, Tcp, reset, start};
+use graphloom_managed::{
+    Created, Error, Event, Observer, Options, Status, Tcp, reset, running_url, start,
+};
 use support::{Keeper, TempDir, eventually, pid_of, quick_options, runs, send, sql, sql_by_url};
 
 #[test]
@@ -201,11 +203,16 @@ fn a_second_manager_is_refused_and_names_the_first() {
     assert!(runs(keeper.server_pid), "the first goes on");
     // Within one process too.
     drop(keeper);
-    let _first = start(quick_options(&data_dir)).unwrap();
+    let first = start(quick_options(&data_dir)).unwrap();
+    let url = running_url(&quick_options(&data_dir), "postgres").unwrap();
+    assert_eq!(url, Some(first.connection_url("postgres")));
     assert!(matches!(
         start(quick_options(&data_dir)),
         Err(Error::InUse { .. })
     ));
+    first.stop().unwrap();
+    let url = running_url(&quick_options(&data_dir), "postgres").unwrap();
+    assert_eq!(url, None);
 }
 
 #[test]
