@@ -1,0 +1,187 @@
+//! What must hold of every bound operation: a role reads nothing that its permissions do not grant.
+//!
+//! Walks the whole operation and holds each table access and each column against the role's
+//! permission in metadata, found again from the schema cache and not from the operation itself.
+
+use std::sync::Arc;
+
+use graphloom_ir::{
+    AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, BoolExp, BoundOperation,
+    Comparison, Field, FieldValue, GrantedColumn, Join, OrderTarget, RootField, RootValue,
+    SelectArguments, SelectGrant, SourceQuery, TableAccess, TableSelect,
+};
+use graphloom_schema::{SchemaCache, SourceInfo};
+use graphloom_vocab::{ColumnName, QualifiedTable, RoleName};
+
+/// Panics if the operation reaches beyond the role's permissions.
+pub(crate) fn audit(cache: &SchemaCache, role: &RoleName, operation: &BoundOperation) {
+    roots(cache, role, &operation.roots);
+}
+
+fn roots(cache: &SchemaCache, role: &RoleName, fields: &[RootField]) {
+    for root in fields {
+        match &root.value {
+            RootValue::Constant(_) => {}
+            RootValue::Namespace(inner) => roots(cache, role, inner),
+            RootValue::Source(source, query) => {
+                let source = &cache.sources[source];
+                let audit = Audit { source, role };
+                match &**query {
+                    SourceQuery::List(select) | SourceQuery::One(select) => audit.select(select),
+                    SourceQuery::Aggregate(select) => audit.aggregate(select),
+                }
+            }
+        }
+    }
+}
+
+struct Audit<'a> {
+    source: &'a SourceInfo,
+    role: &'a RoleName,
+}
+
+impl Audit<'_> {
+    fn grant(&self, table: &QualifiedTable) -> Arc<SelectGrant> {
+        let info = &self.source.tables[table];
+        if self.role.is_admin() {
+            return Arc::new(SelectGrant::unrestricted(&info.table));
+        }
+        let permission = info.select_permissions.get(self.role);
+        let permission =
+            permission.unwrap_or_else(|| panic!("{table:?} is not for role {}", self.role));
+        permission.grant.clone()
+    }
+
+    fn access(&self, access: &TableAccess) {
+        let granted = self.grant(access.table()).access();
+        assert_eq!(access, &granted, "filter and limit come along");
+    }
+
+    fn column(&self, table: &QualifiedTable, column: &ColumnName) {
+        assert!(
+            self.grant(table).column(column).is_some(),
+            "{table:?}.{column} is not granted to {}",
+            self.role
+        );
+    }
+
+    fn granted(&self, table: &QualifiedTable, column: &GrantedColumn) {
+        let granted = self.grant(table);
+        assert_eq!(granted.column(column.name()), Some(column));
+    }
+
+    fn join(&self, join: &Join, target: &TableAccess) {
+        self.access(&join.access);
+        assert_eq!(&join.access, target);
+    }
+
+    fn select(&self, select: &TableSelect) {
+        self.access(&select.access);
+        let table = select.access.table();
+        self.arguments(table, &select.arguments);
+        self.fields(table, &select.fields);
+    }
+
+    fn fields(&self, table: &QualifiedTable, fields: &[Field]) {
+        for field in fields {
+            match &field.value {
+                FieldValue::Typename(_) => {}
+                FieldValue::Column(column) => self.granted(table, &column.column),
+                FieldValue::Object(join, select) | FieldValue::Array(join, select) => {
+                    self.join(join, &select.access);
+                    self.select(select);
+                }
+                FieldValue::Aggregate(join, select) => {
+                    self.join(join, &select.access);
+                    self.aggregate(select);
+                }
+            }
+        }
+    }
+
+    fn aggregate(&self, select: &AggregateSelect) {
+        self.access(&select.access);
+        let table = select.access.table();
+        self.may_aggregate(table);
+        self.arguments(table, &select.arguments);
+        for field in &select.fields {
+            match &field.value {
+                AggregateFieldValue::Typename(_) => {}
+                AggregateFieldValue::Nodes(fields) => self.fields(table, fields),
+                AggregateFieldValue::Aggregate(ops) => {
+                    ops.iter().for_each(|op| self.op(table, &op.value));
+                }
+            }
+        }
+    }
+
+    fn may_aggregate(&self, table: &QualifiedTable) {
+        let allowed = self.grant(table).aggregations();
+        assert_eq!(allowed, graphloom_ir::Aggregations::Allowed, "{table:?}");
+    }
+
+    fn op(&self, table: &QualifiedTable, op: &AggregateOp) {
+        match op {
+            AggregateOp::Typename(_) => {}
+            AggregateOp::Count { columns, .. } => {
+                columns.iter().for_each(|column| self.granted(table, column));
+            }
+            AggregateOp::Columns(_, fields) => {
+                for field in fields {
+                    if let AggregatedValue::Column(column, _) = &field.value {
+                        self.granted(table, column);
+                    }
+                }
+            }
+        }
+    }
+
+    fn arguments(&self, table: &QualifiedTable, arguments: &SelectArguments) {
+        if let Some(filter) = &arguments.filter {
+            self.condition(table, filter);
+        }
+        for order in &arguments.order_by {
+            self.order(table, &order.target);
+        }
+        for column in &arguments.distinct_on {
+            self.granted(table, column);
+        }
+    }
+
+    fn order(&self, table: &QualifiedTable, target: &OrderTarget) {
+        match target {
+            OrderTarget::Column(column) => self.granted(table, column),
+            OrderTarget::Object(join, inner) => {
+                self.access(&join.access);
+                self.order(join.access.table(), inner);
+            }
+            OrderTarget::Aggregate(join, _, column) => {
+                self.access(&join.access);
+                let table = join.access.table();
+                self.may_aggregate(table);
+                if let Some(column) = column {
+                    self.granted(table, column);
+                }
+            }
+        }
+    }
+
+    fn condition(&self, table: &QualifiedTable, condition: &BoolExp) {
+        match condition {
+            BoolExp::And(parts) | BoolExp::Or(parts) => {
+                parts.iter().for_each(|part| self.condition(table, part));
+            }
+            BoolExp::Not(inner) => self.condition(table, inner),
+            BoolExp::Column(condition) => {
+                self.column(table, condition.operand.column());
+                let other = matches!(condition.comparison, Comparison::Column { .. });
+                assert!(!other, "column comparison is for rules only");
+            }
+            BoolExp::Related { join, condition } => {
+                self.access(&join.access);
+                self.condition(join.access.table(), condition);
+            }
+            BoolExp::Exists { .. } => panic!("_exists is for rules only"),
+        }
+    }
+}
