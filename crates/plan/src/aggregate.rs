@@ -15,7 +15,7 @@ use crate::column::{granted, output};
 use crate::context::{Context, ROW_NUMBER, carry, carry_on};
 use crate::object::{Pairs, list_or_empty, object};
 use crate::rows::{self, Link, Ordering, Request};
-use crate::select::{list_rows, pairs};
+use crate::select::{Related, list_rows, pairs};
 
 /// `SELECT json_build_object('aggregate', …, 'nodes', …) FROM …`: always one row.
 pub(crate) fn aggregate(
@@ -220,7 +220,7 @@ fn values(context: &mut Context, source: &Source, select: &AggregateSelect) -> P
 
 /// `coalesce(json_agg(json_build_object(…)) FILTER (WHERE t1."row_number" <= 10), '[]')`
 fn nodes(context: &mut Context, source: &Source, fields: &[Field]) -> Expr {
-    let node = object(pairs(context, source.row, fields));
+    let node = object(pairs(context, source.row, fields, &mut Related::InPlace));
     let filter = source.nodes_max.map(|nodes_max| {
         let nodes_max = i64::try_from(nodes_max).unwrap_or(i64::MAX);
         Expr::Column(source.row, Name::new(ROW_NUMBER))

@@ -1,7 +1,7 @@
 //! Rows of a table: the only place where a table gets into `FROM`, and its access filter with it.
 
 use graphloom_ir::{SelectArguments, TableAccess, TypedValue, Value};
-use graphloom_sql::{Alias, Expr, FromItem, Name, Select};
+use graphloom_sql::{Alias, Expr, FromItem, Join, JoinKind, Name, Select};
 use graphloom_vocab::ColumnName;
 
 use crate::column::granted;
@@ -67,6 +67,21 @@ pub(crate) fn restrict(select: &mut Select, further: Vec<Expr>) {
     select.filter = Some(Expr::And(parts));
 }
 
+/// `LEFT JOIN LATERAL (…) alias ON true` after what stands in `FROM`.
+pub(crate) fn join_lateral(select: &mut Select, inside: Select, alias: Alias) {
+    let left = select.from.pop().expect("rows come from somewhere");
+    let right = FromItem::Lateral {
+        select: Box::new(inside),
+        alias,
+    };
+    select.from.push(FromItem::Join(Box::new(Join {
+        left,
+        kind: JoinKind::Left,
+        right,
+        condition: Expr::boolean(true),
+    })));
+}
+
 /// The rows a user asked for, without any output column yet; of a list no more than `cap`.
 pub(crate) fn requested(
     context: &mut Context,
@@ -88,7 +103,7 @@ pub(crate) fn requested(
     let decides =
         select.limit.is_some() || select.offset.is_some() || !select.distinct_on.is_empty();
     if decides || request.ordering == Ordering::Matters {
-        select.order_by = order_by(context, row, &arguments.order_by);
+        order_by(context, row, &mut select, &arguments.order_by);
     }
     (row, select)
 }

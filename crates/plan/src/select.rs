@@ -1,7 +1,7 @@
 //! Lists of objects, single objects, and what stands in them.
 
-use graphloom_ir::{Field, FieldValue, Output, SelectArguments, TableSelect};
-use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Select};
+use graphloom_ir::{Field, FieldValue, Output, TableSelect};
+use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select};
 
 use crate::aggregate::aggregate;
 use crate::column::selected;
@@ -30,7 +30,7 @@ pub(crate) fn list_rows(
     object_rows(context, link, select, request)
 }
 
-/// `SELECT row_to_json(…) FROM (…) LIMIT 1`: an object, or no row.
+/// `SELECT row_to_json(…) FROM (…)`: an object per row.
 pub(crate) fn one(context: &mut Context, link: Option<Link<'_>>, select: &TableSelect) -> Select {
     let request = Request {
         arguments: &select.arguments,
@@ -38,10 +38,7 @@ pub(crate) fn one(context: &mut Context, link: Option<Link<'_>>, select: &TableS
         cap: None,
     };
     let (object, from) = object_rows(context, link, select, request);
-    Select {
-        limit: Some(Expr::integer(1)),
-        ..Select::of(object).from(from)
-    }
+    Select::of(object).from(from)
 }
 
 fn object_rows(
@@ -50,9 +47,10 @@ fn object_rows(
     select: &TableSelect,
     request: Request<'_>,
 ) -> (Expr, FromItem) {
-    let (objects, rows) = if computes_late(select) {
+    let mut related = Related::Joined(Vec::new());
+    let (objects, mut rows) = if computes_late(select, request) {
         let late = context.collecting_alias();
-        let objects = RowObject::new(pairs(context, late, &select.fields));
+        let pairs = pairs(context, late, &select.fields, &mut related);
         let columns = context.collected(late);
         let (row, mut base) = rows::requested(context, &select.access, link, request);
         base.targets = carry(row, &columns);
@@ -60,20 +58,18 @@ fn object_rows(
             select: Box::new(base),
             alias: late,
         };
-        (objects, Select::default().from(from))
+        (RowObject::new(pairs), Select::default().from(from))
     } else {
         let (row, rows) = rows::requested(context, &select.access, link, request);
-        let objects = RowObject::new(pairs(context, row, &select.fields));
-        (objects, rows)
+        let pairs = pairs(context, row, &select.fields, &mut related);
+        (RowObject::new(pairs), rows)
     };
+    related.attach(&mut rows);
     let alias = context.alias();
     let object = objects.read(alias);
-    let select = Select {
-        targets: objects.targets,
-        ..rows
-    };
+    rows.targets = objects.targets;
     let from = FromItem::Subselect {
-        select: Box::new(select),
+        select: Box::new(rows),
         alias,
     };
     (object, from)
@@ -82,13 +78,18 @@ fn object_rows(
 /// Whether the fields are computed in a level of their own, after the window has been cut out.
 ///
 /// Postgres computes output columns before `OFFSET` drops rows and before `DISTINCT ON` does, so a field
-/// that costs something would be computed for rows nobody sees. A mere `LIMIT` stops in time.
-fn computes_late(select: &TableSelect) -> bool {
-    drops_rows(&select.arguments) && select.fields.iter().any(costs)
+/// that costs something would be computed for rows nobody sees. A mere `LIMIT` stops in time, but not what
+/// is joined.
+fn computes_late(select: &TableSelect, request: Request<'_>) -> bool {
+    let arguments = request.arguments;
+    let limited = arguments.limit.is_some() || request.cap.is_some();
+    let skips = arguments.offset.is_some() || !arguments.distinct_on.is_empty();
+    let fields = &select.fields;
+    (skips && fields.iter().any(costs)) || (limited && fields.iter().any(is_joined))
 }
 
-fn drops_rows(arguments: &SelectArguments) -> bool {
-    arguments.offset.is_some() || !arguments.distinct_on.is_empty()
+fn is_joined(field: &Field) -> bool {
+    matches!(field.value, FieldValue::Object(..))
 }
 
 fn costs(field: &Field) -> bool {
@@ -103,13 +104,63 @@ fn costs(field: &Field) -> bool {
     }
 }
 
-/// Response keys and values of a row.
-pub(crate) fn pairs(context: &mut Context, row: Alias, fields: &[Field]) -> Pairs {
-    let pair = |field: &Field| (field.key.clone(), field_value(context, row, &field.value));
-    fields.iter().map(pair).collect()
+/// Where the objects behind object relationships are put.
+pub(crate) enum Related {
+    /// Beside the rows, each `LEFT JOIN LATERAL (… LIMIT 1)`: what was found for a key is remembered.
+    Joined(Vec<(Select, Alias)>),
+    /// In place, as scalar subselects: computed only if the place is.
+    InPlace,
 }
 
-fn field_value(context: &mut Context, row: Alias, value: &FieldValue) -> Expr {
+/// The column of a joined object.
+const OBJECT: &str = "o";
+
+impl Related {
+    fn put(&mut self, context: &mut Context, mut object: Select) -> Expr {
+        object.limit = Some(Expr::integer(1));
+        match self {
+            Self::InPlace => Expr::subselect(object),
+            Self::Joined(joined) => {
+                for target in &mut object.targets {
+                    target.name = Some(Name::new(OBJECT));
+                }
+                let alias = context.alias();
+                joined.push((object, alias));
+                Expr::Column(alias, Name::new(OBJECT))
+            }
+        }
+    }
+
+    fn attach(self, rows: &mut Select) {
+        if let Self::Joined(joined) = self {
+            for (object, alias) in joined {
+                rows::join_lateral(rows, object, alias);
+            }
+        }
+    }
+}
+
+/// Response keys and values of a row.
+pub(crate) fn pairs(
+    context: &mut Context,
+    row: Alias,
+    fields: &[Field],
+    related: &mut Related,
+) -> Pairs {
+    let mut pairs = Pairs::with_capacity(fields.len());
+    for field in fields {
+        let value = field_value(context, row, &field.value, related);
+        pairs.push((field.key.clone(), value));
+    }
+    pairs
+}
+
+fn field_value(
+    context: &mut Context,
+    row: Alias,
+    value: &FieldValue,
+    related: &mut Related,
+) -> Expr {
     let link = |mapping| {
         Some(Link {
             outer: row,
@@ -120,7 +171,8 @@ fn field_value(context: &mut Context, row: Alias, value: &FieldValue) -> Expr {
         FieldValue::Typename(name) => Expr::text(name),
         FieldValue::Column(column) => selected(context, row, column),
         FieldValue::Object(join, select) => {
-            Expr::subselect(one(context, link(&join.mapping), select))
+            let object = one(context, link(&join.mapping), select);
+            related.put(context, object)
         }
         FieldValue::Array(join, select) => {
             Expr::subselect(list(context, link(&join.mapping), select))

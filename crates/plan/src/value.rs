@@ -39,14 +39,20 @@ pub(crate) const TEXT: TypeName = TypeName::Builtin("text");
 /// `json`
 pub(crate) const JSON: TypeName = TypeName::Builtin("json");
 
-/// A value: `$1::int4`, `$1::text::"public"."mood"`, `st_geomfromgeojson($1::text)`, `NULL::int4`.
+/// A value: `$1::int4`, `$1::text::"public"."mood"`, `st_geomfromgeojson($1::text)`, `NULL::int4`, `true`.
 ///
 /// A parameter of a type outside `pg_catalog` is sent as `text` and cast from there, so that preparing
 /// a statement needs no look-up of the type.
 pub(crate) fn value(context: &mut Context, value: &TypedValue) -> Expr {
     let ty = &value.ty;
-    if matches!(value.value, Value::Literal(None)) {
-        return Expr::null().cast(type_name(ty));
+    match &value.value {
+        Value::Literal(None) => return Expr::null().cast(type_name(ty)),
+        Value::Literal(Some(text)) if ty.scalar_kind() == ScalarKind::Boolean => {
+            if let Some(known) = boolean(text) {
+                return Expr::boolean(known);
+            }
+        }
+        _ => {}
     }
     let parameter = Expr::parameter(context.parameter(value));
     match ty.scalar_kind() {
@@ -54,6 +60,17 @@ pub(crate) fn value(context: &mut Context, value: &TypedValue) -> Expr {
         ScalarKind::Geography => geometry(ty, parameter).cast(type_name(ty)),
         _ if is_builtin(ty) => parameter.cast(type_name(ty)),
         _ => parameter.cast(TEXT).cast(type_name(ty)),
+    }
+}
+
+/// A truth value that stands in the document or a rule is printed as a constant. There are only two, so
+/// statements stay shared, and with a constant Postgres knows how many rows to expect and can use a partial index
+/// whichever way it plans.
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "t" => Some(true),
+        "false" | "f" => Some(false),
+        _ => None,
     }
 }
 
