@@ -3,6 +3,15 @@
 use graphloom_vocab::Json;
 use serde_json::json;
 
+/// What reasons say of things that are not built yet; nothing else says it.
+const UNBUILT: [&str; 5] = [
+    "not built yet",
+    "is not enforced yet",
+    "is not understood",
+    "are not understood",
+    "are not served",
+];
+
 /// An object of metadata that is not served, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inconsistency {
@@ -33,6 +42,13 @@ impl Inconsistency {
         }
     }
 
+    /// Whether the object is as it should be and this build does not serve it yet.
+    ///
+    /// Told by the reason, which says so in one of a few words; a document is not refused for it.
+    pub fn is_unbuilt(&self) -> bool {
+        UNBUILT.iter().any(|words| self.reason.contains(words))
+    }
+
     /// `{"reason", "name", "type", "definition"}`.
     pub fn to_json(&self) -> Json {
         json!({
@@ -41,5 +57,20 @@ impl Inconsistency {
             "reason": self.reason,
             "type": self.kind,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_tell_faults_from_what_is_not_built() {
+        let of = |reason| Inconsistency::new("table", "table t", reason, Json::Null).is_unbuilt();
+        assert!(of("enum tables are not built yet"));
+        assert!(of("allowlist is not enforced yet"));
+        assert!(of("the key \"hue\" is not understood"));
+        assert!(of("sources of kind \"mssql\" are not served"));
+        assert!(!of("table \"t\" is not tracked"));
     }
 }
