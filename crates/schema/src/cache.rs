@@ -8,14 +8,13 @@ use graphloom_metadata::Metadata;
 use graphloom_metadata::types::{self as metadata, Relationship, Source};
 use graphloom_vocab::{ColumnName, Json, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
-use serde_json::json;
 
 use crate::conflict::TakenNames;
-use crate::relationship::{self, RelationshipInfo, RelationshipKind};
+use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
 use crate::role::RoleSchema;
 use crate::rule::RuleContext;
 use crate::table::{self, TableInfo, WritePermission};
-use crate::{Inconsistency, Naming, NamingConvention, Settings, unbuilt};
+use crate::{Inconsistency, Naming, NamingConvention, Settings, definition, unbuilt};
 
 /// A source's catalog, or why there is none.
 pub type CatalogResult = Result<Arc<Catalog>, String>;
@@ -154,7 +153,7 @@ impl SourceBuilder<'_> {
         self.found.extend(unbuilt::of_source(self.source));
         let naming = Naming::new(&self.source.customization, settings.naming_convention);
         let mut tables = self.tables(&catalog, &naming);
-        self.relationships(&catalog, &mut tables);
+        self.relationships(&catalog, &naming, &mut tables);
         self.permissions(&mut tables);
         Some(SourceInfo {
             name: self.source.name.clone(),
@@ -220,7 +219,7 @@ impl SourceBuilder<'_> {
 
     fn refuse_table(&mut self, tracked: &metadata::Table, reason: &str) {
         let name = self.table_name(&tracked.table);
-        let definition = self.definition(&tracked.table, None);
+        let definition = definition::table(&tracked.table);
         self.found
             .push(Inconsistency::new("table", name, reason, definition));
     }
@@ -233,25 +232,22 @@ impl SourceBuilder<'_> {
         )
     }
 
-    fn definition(&self, table: &QualifiedTable, more: Option<(&str, Json)>) -> Json {
-        let table = json!({"name": table.name.as_str(), "schema": table.schema.as_str()});
-        let mut definition = json!({"source": self.source.name.as_str(), "table": table});
-        if let (Some((key, value)), Some(object)) = (more, definition.as_object_mut()) {
-            object.insert(key.to_owned(), value);
-        }
-        definition
-    }
-
     fn relationships(
         &mut self,
         catalog: &Catalog,
+        naming: &Naming,
         tables: &mut IndexMap<QualifiedTable, TableInfo>,
     ) {
         for tracked in self.source.tables.values() {
             let Some(info) = tables.get(&tracked.table) else {
                 continue;
             };
-            let place = Place { catalog, tables };
+            let place = Place {
+                source: &self.source.name,
+                naming,
+                catalog,
+                tables,
+            };
             let mut resolved: IndexMap<String, RelationshipInfo> = IndexMap::new();
             let all = tracked
                 .object_relationships
@@ -292,8 +288,7 @@ impl SourceBuilder<'_> {
             RelationshipKind::Array => "array_relation",
         };
         let name = format!("{kind} {} in {}", relationship.name, self.table_name(table));
-        let using = Json::from(relationship.name.as_str());
-        let definition = self.definition(table, Some(("name", using)));
+        let definition = definition::relationship(&self.source.name, table, relationship);
         self.found
             .push(Inconsistency::new(kind, name, reason, definition));
     }
@@ -312,7 +307,7 @@ impl SourceBuilder<'_> {
                         select.insert(role.clone(), permission);
                     }
                     Err(reason) => {
-                        self.refuse_permission("select_permission", &tracked.table, role, &reason);
+                        self.refuse_permission("select_permission", tracked, role, &reason);
                     }
                 }
             }
@@ -334,7 +329,7 @@ impl SourceBuilder<'_> {
     ) {
         for (kind, role, permission) in write_permissions(tracked) {
             if let Err(reason) = table::check_write_permission(context, table, &permission) {
-                self.refuse_permission(kind, &tracked.table, role, &reason);
+                self.refuse_permission(kind, tracked, role, &reason);
             }
         }
     }
@@ -342,21 +337,20 @@ impl SourceBuilder<'_> {
     fn refuse_permission(
         &mut self,
         kind: &'static str,
-        table: &QualifiedTable,
+        tracked: &metadata::Table,
         role: &RoleName,
         reason: &str,
     ) {
+        let table = &tracked.table;
         let name = format!("{kind} {role} in {}", self.table_name(table));
-        let definition = self.definition(table, Some(("role", Json::from(role.as_str()))));
+        let reason = format!(
+            "in table \"{}\": in permission for role \"{role}\": {reason}",
+            table.display_name()
+        );
+        let definition = definition::permission(&self.source.name, tracked, kind, role);
         self.found
             .push(Inconsistency::new(kind, name, reason, definition));
     }
-}
-
-/// Where a relationship may lead.
-struct Place<'a> {
-    catalog: &'a Catalog,
-    tables: &'a IndexMap<QualifiedTable, TableInfo>,
 }
 
 fn relationship_info(
@@ -369,21 +363,36 @@ fn relationship_info(
     if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
         return Err(reason);
     }
+    if let Some(reason) = clash(relationship, kind, info, others, place.naming) {
+        return Err(reason);
+    }
+    relationship::resolve(relationship, kind, &info.table, place)
+}
+
+/// What else has one of the relationship's names.
+fn clash(
+    relationship: &Relationship,
+    kind: RelationshipKind,
+    info: &TableInfo,
+    others: &IndexMap<String, RelationshipInfo>,
+    naming: &Naming,
+) -> Option<String> {
     let name = relationship.name.as_str();
-    let clash = info
-        .columns
-        .iter()
-        .any(|column| column.field.as_str() == name)
-        || info.table.column(&ColumnName::new(name)).is_some()
-        || others.contains_key(name);
-    if clash {
-        let table = info.table.name.display_name();
-        return Err(format!(
-            "field with name \"{name}\" already exists in table \"{table}\""
+    if info.table.column(&ColumnName::new(name)).is_some() {
+        return Some("field definition conflicts with postgres column".to_owned());
+    }
+    let aggregate = naming.suffixed_field(name, "aggregate");
+    let takes = |field: &str| {
+        field == name || (kind == RelationshipKind::Array && field == aggregate.as_str())
+    };
+    if let Some(column) = info.columns.iter().find(|c| takes(c.field.as_str())) {
+        return Some(format!(
+            "field definition conflicts with custom field name for postgres column \"{}\"",
+            column.column
         ));
     }
-    let is_tracked = |table: &QualifiedTable| place.tables.contains_key(table);
-    relationship::resolve(relationship, kind, &info.table, place.catalog, is_tracked)
+    let taken = others.contains_key(name);
+    taken.then(|| format!("conflicting definitions for field \"{name}\""))
 }
 
 fn write_permissions(

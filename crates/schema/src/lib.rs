@@ -6,6 +6,7 @@
 
 mod cache;
 mod conflict;
+mod definition;
 mod enumeration;
 mod inconsistency;
 mod naming;

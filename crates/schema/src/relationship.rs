@@ -2,7 +2,11 @@
 
 use graphloom_catalog::{Catalog, ForeignKey, Table};
 use graphloom_metadata::types::{InsertionOrder, Relationship, RelationshipUsing};
-use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName};
+use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName, SourceName};
+use indexmap::IndexMap;
+
+use crate::Naming;
+use crate::table::TableInfo;
 
 /// To one row or to many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,29 +38,45 @@ pub struct RelationshipInfo {
     pub comment: Option<String>,
 }
 
+/// Where a relationship may lead.
+pub(crate) struct Place<'a> {
+    /// The source both tables are in.
+    pub(crate) source: &'a SourceName,
+    /// How its fields are named.
+    pub(crate) naming: &'a Naming,
+    /// What Postgres has.
+    pub(crate) catalog: &'a Catalog,
+    /// What is tracked and served.
+    pub(crate) tables: &'a IndexMap<QualifiedTable, TableInfo>,
+}
+
 /// Resolves one relationship; the error is the reason of its inconsistency.
 pub(crate) fn resolve(
     relationship: &Relationship,
     kind: RelationshipKind,
     table: &Table,
-    catalog: &Catalog,
-    is_tracked: impl Fn(&QualifiedTable) -> bool,
+    place: &Place<'_>,
 ) -> Result<RelationshipInfo, String> {
+    let in_place = |reason: String| {
+        let (table, name) = (table.name.display_name(), &relationship.name);
+        format!("in table \"{table}\": in relationship \"{name}\": {reason}")
+    };
     let (target, mapping, nullable, order) = match &relationship.using {
-        RelationshipUsing::ForeignKeyOn(columns) => own_key(table, columns)?,
+        RelationshipUsing::ForeignKeyOn(columns) => own_key(table, columns).map_err(in_place)?,
         RelationshipUsing::ForeignKeyOnRemote {
             table: remote,
             columns,
-        } => remote_key(table, remote, columns, catalog)?,
+        } => remote_key(table, remote, columns, place).map_err(in_place)?,
         RelationshipUsing::Manual {
             remote_table,
             column_mapping,
             insertion_order,
         } => {
-            let remote = catalog
+            let remote = place
+                .catalog
                 .tables
                 .get(remote_table)
-                .ok_or_else(|| no_table(remote_table))?;
+                .ok_or_else(|| not_tracked(remote_table))?;
             for (ours, theirs) in column_mapping {
                 has_column(table, ours)?;
                 has_column(remote, theirs)?;
@@ -72,9 +92,8 @@ pub(crate) fn resolve(
             return Err("relationships to native queries are not built yet".to_owned());
         }
     };
-    if !is_tracked(&target) {
-        let target = target.display_name();
-        return Err(format!("table {target:?} is not tracked"));
+    if !place.tables.contains_key(&target) {
+        return Err(not_tracked(&target));
     }
     Ok(RelationshipInfo {
         name: relationship.name.clone(),
@@ -96,9 +115,6 @@ type Resolved = (
 );
 
 fn own_key(table: &Table, columns: &[ColumnName]) -> Result<Resolved, String> {
-    for column in columns {
-        has_column(table, column)?;
-    }
     let key = one_key(&table.foreign_keys, columns, |_| true)?;
     let nullable = key
         .columns
@@ -116,12 +132,12 @@ fn remote_key(
     table: &Table,
     remote: &QualifiedTable,
     columns: &[ColumnName],
-    catalog: &Catalog,
+    place: &Place<'_>,
 ) -> Result<Resolved, String> {
-    let remote_table = catalog.tables.get(remote).ok_or_else(|| no_table(remote))?;
-    for column in columns {
-        has_column(remote_table, column)?;
-    }
+    let remote_table = place.catalog.tables.get(remote).ok_or_else(|| {
+        let (remote, source) = (remote.display_name(), place.source);
+        format!("table \"{remote}\" does not exist in source: {source}")
+    })?;
     let to_us = |key: &ForeignKey| key.foreign_table == table.name;
     let key = one_key(&remote_table.foreign_keys, columns, to_us)?;
     let mapping = key
@@ -161,11 +177,9 @@ fn has_column(table: &Table, column: &ColumnName) -> Result<(), String> {
         return Ok(());
     }
     let table = table.name.display_name();
-    Err(format!(
-        "column \"{column}\" does not exist in table {table:?}"
-    ))
+    Err(format!("table \"{table}\" has no field named \"{column}\""))
 }
 
-fn no_table(table: &QualifiedTable) -> String {
-    format!("table {:?} does not exist", table.display_name())
+fn not_tracked(table: &QualifiedTable) -> String {
+    format!("table \"{}\" is not tracked", table.display_name())
 }

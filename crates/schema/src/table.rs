@@ -268,12 +268,7 @@ fn granted_columns(table: &catalog::Table, columns: &Columns) -> Result<Vec<Colu
 fn exists(table: &catalog::Table, column: &ColumnName) -> Result<(), String> {
     match table.column(column) {
         Some(_) => Ok(()),
-        None => {
-            let table = table.name.display_name();
-            Err(format!(
-                "column \"{column}\" does not exist in table {table:?}"
-            ))
-        }
+        None => Err(format!("column \"{column}\" does not exist")),
     }
 }
 

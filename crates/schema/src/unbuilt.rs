@@ -5,7 +5,7 @@ use graphloom_metadata::types::{Source, Table};
 use graphloom_vocab::{Json, JsonObject};
 use serde_json::json;
 
-use crate::Inconsistency;
+use crate::{Inconsistency, definition};
 
 /// Top-level sections and the kind of their objects.
 const SECTIONS: &[(&str, &str)] = &[
@@ -51,7 +51,7 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
         let definition = json!({"role_name": role.as_str()});
         found.push(Inconsistency::new(
             "inherited_role",
-            format!("inherited role {role}"),
+            format!("inherited_role {role}"),
             reason,
             definition,
         ));
@@ -68,8 +68,8 @@ pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
             function.display_name(),
             source.name
         );
-        let definition =
-            json!({"source": source.name.as_str(), "function": function.display_name()});
+        let function = json!({"schema": function.schema.as_str(), "name": function.name.as_str()});
+        let definition = json!({"source": source.name.as_str(), "function": function});
         found.push(Inconsistency::new(
             "function",
             name,
@@ -108,8 +108,8 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
         source.name
     );
     let mut found = Vec::new();
-    for (name, _) in &table.computed_fields {
-        let definition = json!({"name": name, "table": table.table.display_name()});
+    for (name, field) in &table.computed_fields {
+        let definition = definition::computed_field(&source.name, &table.table, field);
         let name = format!("computed_field {name} {place}");
         let reason = "computed fields are not built yet";
         found.push(Inconsistency::new(
