@@ -1,0 +1,258 @@
+//! The listener: connections in, each on a task of its own, and all of them gone at the end.
+//!
+//! Knows sockets and the HTTP library, and of requests only that [`App`] answers them. `axum::serve`
+//! has no header time-out, no limit of connections and no deadline at shutdown, which is why this is
+//! our own.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use crate::http::App;
+use crate::log::Level;
+use crate::settings::ListenSettings;
+
+/// What an HTTP/2 connection begins with (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Most requests at once on one HTTP/2 connection.
+const HTTP2_STREAMS_MAX: u32 = 100;
+
+/// A connection's place among the allowed ones; free again when the last clone is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionShare(
+    #[allow(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>,
+);
+
+/// A bound listener. Made before anything that takes long, so that a taken port is known at once.
+#[derive(Debug)]
+pub struct Listener {
+    listeners: Vec<TcpListener>,
+}
+
+impl Listener {
+    /// Listens on `host`, where `*` is every address of this machine.
+    pub async fn bind(host: &str, port: u16) -> std::io::Result<Self> {
+        let names: &[&str] = match host {
+            // v2's names for "all, whichever is there".
+            "*" | "*4" | "!4" | "*6" | "!6" => &["::", "0.0.0.0"],
+            host => &[host],
+        };
+        let mut listeners: Vec<TcpListener> = Vec::new();
+        let mut failure = None;
+        for name in names {
+            match TcpListener::bind((*name, port)).await {
+                Ok(listener) => {
+                    listeners.push(listener);
+                    // One that listens on every IPv6 address has the IPv4 ones as well.
+                    break;
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match (listeners.is_empty(), failure) {
+            (true, Some(error)) => Err(error),
+            _ => Ok(Self { listeners }),
+        }
+    }
+
+    /// The address that is listened on, with the port that was chosen for 0.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listeners
+            .first()
+            .expect("bind leaves at least one")
+            .local_addr()
+    }
+
+    /// Serves until `stop` is ready, then lets requests under way finish within the time-out.
+    pub async fn serve(
+        self,
+        app: Arc<App>,
+        settings: &ListenSettings,
+        stop: impl Future<Output = ()>,
+    ) {
+        let places = Arc::new(Semaphore::new(
+            settings.connections_max.min(Semaphore::MAX_PERMITS),
+        ));
+        let graceful = Arc::new(GracefulShutdown::new());
+        let protocols = Arc::new(Protocols::new(settings));
+        let listener = self
+            .listeners
+            .into_iter()
+            .next()
+            .expect("bind leaves at least one");
+        tokio::pin!(stop);
+        loop {
+            let client = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                client = accept(&listener, &places, &app) => client,
+            };
+            let (app, protocols) = (Arc::clone(&app), Arc::clone(&protocols));
+            let watcher = graceful.watcher();
+            tokio::spawn(async move {
+                protocols.serve(app, client, watcher).await;
+            });
+        }
+        drop(listener);
+        app.sockets().stop();
+        let sockets_closed = async {
+            let all = u32::try_from(settings.connections_max).unwrap_or(u32::MAX);
+            // Every place free means that every websocket is closed too.
+            let _all = places.acquire_many(all).await;
+        };
+        let graceful = Arc::into_inner(graceful).expect("only watchers were given out");
+        let finished = async { tokio::join!(graceful.shutdown(), sockets_closed) };
+        if timeout(settings.shutdown_timeout, finished).await.is_err() {
+            let text = "some requests did not finish within the graceful shutdown time-out";
+            app.logs.unstructured(Level::Warn, text);
+        }
+    }
+}
+
+/// An accepted connection.
+struct Client {
+    stream: TcpStream,
+    peer: IpAddr,
+    share: ConnectionShare,
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, app: &App) -> Client {
+    let place = Arc::clone(places)
+        .acquire_owned()
+        .await
+        .expect("never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Failing to set this makes answers slower and nothing worse.
+                stream.set_nodelay(true).ok();
+                let (peer, share) = (peer.ip(), ConnectionShare(Arc::new(place)));
+                return Client {
+                    stream,
+                    peer,
+                    share,
+                };
+            }
+            // The client left between knocking and being let in.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of file descriptors, most likely. Time frees some.
+                let text = format!("cannot accept connections, trying again: {error}");
+                app.logs.unstructured(Level::Error, &text);
+                sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+/// HTTP/1.1 and HTTP/2, each as this server speaks it.
+struct Protocols {
+    http1: Builder<TokioExecutor>,
+    http2: Builder<TokioExecutor>,
+    first_bytes_timeout: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+impl Protocols {
+    fn new(settings: &ListenSettings) -> Self {
+        let mut http1 = Builder::new(TokioExecutor::new()).http1_only();
+        http1
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(settings.header_timeout)
+            .max_buf_size(settings.header_bytes_max)
+            .pipeline_flush(true);
+        let mut http2 = Builder::new(TokioExecutor::new()).http2_only();
+        let header_bytes_max = u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX);
+        http2
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(header_bytes_max)
+            .max_concurrent_streams(HTTP2_STREAMS_MAX)
+            .keep_alive_interval(settings.header_timeout)
+            .keep_alive_timeout(settings.header_timeout);
+        Self {
+            http1,
+            http2,
+            first_bytes_timeout: settings.header_timeout,
+        }
+    }
+
+    async fn serve(
+        &self,
+        app: Arc<App>,
+        client: Client,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
+        let Client {
+            stream,
+            peer,
+            share,
+        } = client;
+        let Ok(Some(version)) = timeout(self.first_bytes_timeout, version_of(&stream)).await else {
+            return;
+        };
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let (app, share) = (Arc::clone(&app), share.clone());
+            async move {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(share);
+                Ok::<_, Infallible>(app.answer(peer, request).await)
+            }
+        });
+        let builder = match version {
+            Version::Http1 => &self.http1,
+            Version::Http2 => &self.http2,
+        };
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        // What goes wrong with one connection is its client's affair: garbage, time-outs, resets.
+        watcher.watch(connection.into_owned()).await.ok();
+    }
+}
+
+/// Which protocol the client speaks, judged by its first bytes, which stay unread. `None` if it left.
+///
+/// The library can do this too, but waits for ever for the first byte.
+async fn version_of(stream: &TcpStream) -> Option<Version> {
+    let mut first = [0; HTTP2_PREFACE.len()];
+    loop {
+        let count = stream
+            .peek(&mut first)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
+        if first[..count] != HTTP2_PREFACE[..count] {
+            return Some(Version::Http1);
+        }
+        if count == first.len() {
+            return Some(Version::Http2);
+        }
+        // Part of the preface: peeking again would return it at once.
+        sleep(Duration::from_millis(10)).await;
+    }
+}

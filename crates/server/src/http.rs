@@ -1,0 +1,314 @@
+//! One request over HTTP, from its head to its answer.
+//!
+//! [`App::answer`] reads as the list of stages; the files below are one stage each. Knows no socket:
+//! `accept.rs` brings the requests. Every path ends in an answer, also one that panics.
+
+mod body;
+mod compress;
+mod config;
+mod console;
+mod graphql;
+pub(crate) mod hosts;
+mod info;
+mod reply;
+mod route;
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use futures_util::FutureExt as _;
+use graphloom_auth::{AuthConfig, authenticate};
+use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use crate::envelope;
+use crate::headers::RequestHeaders;
+use crate::log::{HttpEvent, LogType, Logs, RequestMode};
+use crate::services::Services;
+use crate::settings::{HttpSettings, MetadataQueryLogging, Relay, Settings, WebsocketSettings};
+use crate::websocket::{self, Sockets};
+
+use body::BodyReader;
+pub(crate) use info::RequestInfo;
+pub(crate) use reply::{Reply, Shape};
+use route::{AdminApi, GraphqlEndpoint, Route};
+
+/// Everything a request is answered with. One per process, shared by all connections.
+pub struct App {
+    pub(crate) settings: HttpSettings,
+    pub(crate) websocket: WebsocketSettings,
+    pub(crate) auth: AuthConfig,
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) logs: Logs,
+    pub(crate) sockets: Sockets,
+    bodies: BodyReader,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(settings: &Settings, services: Arc<dyn Services>, logs: Logs) -> Arc<Self> {
+        Arc::new(Self {
+            settings: settings.http.clone(),
+            websocket: settings.websocket.clone(),
+            auth: settings.auth.clone(),
+            services,
+            logs,
+            sockets: Sockets::new(settings.websocket.on_metadata_change),
+            bodies: BodyReader::new(settings.http.body_timeout, settings.http.body_memory_bytes),
+        })
+    }
+
+    /// The open websockets, for whoever changes metadata.
+    pub fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+
+    /// Answers one request. `peer` is the other end of the connection.
+    pub async fn answer(self: &Arc<Self>, peer: IpAddr, request: Request<Body>) -> Response<Body> {
+        let info = RequestInfo::new(peer, &request);
+        if let Some(preflight) = self.preflight(&info, &request) {
+            return preflight;
+        }
+        if websocket::is_upgrade(request.headers()) {
+            let upgrade = websocket::upgrade(self, &info, request).await;
+            return upgrade.unwrap_or_else(|refused| self.finish(&info, refused));
+        }
+        let reply = AssertUnwindSafe(self.reply(&info, request)).catch_unwind();
+        let reply = reply.await.unwrap_or_else(|_| Reply::panicked());
+        self.finish(&info, reply)
+    }
+
+    fn preflight(&self, info: &RequestInfo, request: &Request<Body>) -> Option<Response<Body>> {
+        if request.method() != Method::OPTIONS {
+            return None;
+        }
+        let headers = self.settings.cors.preflight(request.headers())?;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        *response.headers_mut() = headers;
+        self.settings
+            .cors
+            .decorate(info.origin.as_ref(), response.headers_mut());
+        Some(response)
+    }
+
+    async fn reply(&self, info: &RequestInfo, request: Request<Body>) -> Reply {
+        if let Err(error) = hosts::check(self.settings.hosts, request.headers(), request.uri()) {
+            return Reply::error(Shape::Api, &error, envelope::Detail::Hidden);
+        }
+        match route::route(request.method(), request.uri().path(), &self.settings) {
+            Route::NotFound => Reply::not_found(),
+            Route::Version => config::version(),
+            Route::Health => {
+                let strict = config::is_strict(request.uri().query());
+                config::health(self.services.health().await, strict)
+            }
+            Route::ToConsole => console::redirect(),
+            Route::Console(path) => console::page(&path, request.headers()),
+            Route::Graphql(endpoint) => self.graphql(endpoint, info, request).await,
+            Route::GraphqlGet => self.graphql_get(&request),
+            Route::Admin(api) => self.admin(api, request).await,
+            Route::Config => self.config(&request),
+            Route::NotBuilt(what) => self.not_built(what, &request),
+        }
+    }
+
+    fn authenticate(&self, request: &Request<Body>) -> Result<Session> {
+        authenticate(&self.auth, &RequestHeaders(request.headers()))
+    }
+
+    /// An error as this endpoint and this session see it.
+    fn refuse(&self, shape: Shape, session: Option<Session>, error: Error) -> Reply {
+        let detail = envelope::Detail::of(self.settings.internal_errors, session.as_ref());
+        let unauthorized = session
+            .is_none()
+            .then_some(self.settings.unauthorized_status);
+        let mut reply = Reply::error(shape, &error, detail).keep_unauthorized(&error, unauthorized);
+        reply.operation.session = session;
+        reply.operation.error = Some(error);
+        reply
+    }
+
+    /// Who asks, and the JSON of the body. Authentication comes first: what a stranger sends is not
+    /// even read.
+    async fn session_and_body(
+        &self,
+        shape: Shape,
+        limit_bytes: usize,
+        request: Request<Body>,
+    ) -> Result<(Session, body::ReadBody), Reply> {
+        let session = match self.authenticate(&request) {
+            Ok(session) => session,
+            Err(error) => {
+                body::drain(request).await;
+                return Err(self.refuse(shape, None, error));
+            }
+        };
+        match self.bodies.read(request, limit_bytes).await {
+            Ok(body) => Ok((session, body)),
+            Err(error) => {
+                let closes = error.status() == 413 || error.status() == 408;
+                let reply = self.refuse(shape, Some(session), error);
+                Err(if closes { reply.closing() } else { reply })
+            }
+        }
+    }
+
+    async fn admin(&self, api: AdminApi, request: Request<Body>) -> Reply {
+        let limits = &self.settings.body_limits;
+        let limit_bytes = match api {
+            AdminApi::Metadata => limits.metadata_bytes,
+            AdminApi::QueryV1 | AdminApi::QueryV2 => limits.query_bytes,
+        };
+        let read = self
+            .session_and_body(Shape::Api, limit_bytes, request)
+            .await;
+        let (session, body) = match read {
+            Ok(read) => read,
+            Err(reply) => return reply,
+        };
+        let json = match body.json() {
+            Ok(json) => json,
+            Err(error) => return self.refuse(Shape::Api, Some(session), error),
+        };
+        // v2 keeps the bodies of these out of the log: they hold database URLs.
+        let logged = match self.logs.settings().metadata_queries {
+            MetadataQueryLogging::Enabled => true,
+            MetadataQueryLogging::Disabled => matches!(api, AdminApi::QueryV2),
+        } && self.logs.settings().types.contains(&LogType::Query);
+        let query = logged.then(|| json.clone());
+        let started = std::time::Instant::now();
+        let result = match api {
+            AdminApi::Metadata => self.services.metadata(&session, json).await,
+            AdminApi::QueryV1 => self.services.query_v1(&session, json).await,
+            AdminApi::QueryV2 => self.services.query_v2(&session, json).await,
+        };
+        let mut reply = match result {
+            Ok(answer) => {
+                let mut reply = Reply::json(envelope::text(&answer));
+                reply.operation.session = Some(session);
+                reply
+            }
+            Err(error) => self.refuse(Shape::Api, Some(session), error),
+        };
+        reply.operation.execution_time = started.elapsed();
+        reply.operation.read_time = body.read_time;
+        reply.operation.query = query;
+        reply
+    }
+
+    fn config(&self, request: &Request<Body>) -> Reply {
+        match self.admin_session(request) {
+            Ok(session) => {
+                let config = config::config(&self.settings, &self.auth, self.services.config());
+                let mut reply = Reply::json(envelope::text(&Json::Object(config)));
+                reply.operation.session = Some(session);
+                reply
+            }
+            Err((session, error)) => self.refuse(Shape::Api, session, error),
+        }
+    }
+
+    fn not_built(&self, what: &'static str, request: &Request<Body>) -> Reply {
+        match self.admin_session(request) {
+            Ok(session) => self.refuse(Shape::Api, Some(session), not_supported(what)),
+            Err((session, error)) => self.refuse(Shape::Api, session, error),
+        }
+    }
+
+    fn admin_session(&self, request: &Request<Body>) -> Result<Session, (Option<Session>, Error)> {
+        let session = self.authenticate(request).map_err(|error| (None, error))?;
+        if session.role.as_str() == "admin" {
+            return Ok(session);
+        }
+        let message = "You have to be an admin to access this endpoint";
+        Err((Some(session), Error::new(ErrorCode::AccessDenied, message)))
+    }
+
+    fn graphql_get(&self, request: &Request<Body>) -> Reply {
+        let shape = Shape::Graphql;
+        match self.authenticate(request) {
+            Ok(session) => self.refuse(shape, Some(session), graphql::persisted_query_error()),
+            Err(error) => self.refuse(shape, None, error),
+        }
+    }
+
+    async fn graphql(
+        &self,
+        endpoint: GraphqlEndpoint,
+        info: &RequestInfo,
+        request: Request<Body>,
+    ) -> Reply {
+        let shape = match endpoint {
+            GraphqlEndpoint::V1 | GraphqlEndpoint::Relay => Shape::Graphql,
+            GraphqlEndpoint::V1Alpha1 => Shape::GraphqlWithStatus,
+        };
+        let limit_bytes = self.settings.body_limits.graphql_bytes;
+        let (session, body) = match self.session_and_body(shape, limit_bytes, request).await {
+            Ok(read) => read,
+            Err(reply) => return reply,
+        };
+        if endpoint == GraphqlEndpoint::Relay {
+            return self.refuse(shape, Some(session), relay_error(self.settings.relay));
+        }
+        let mut reply = match graphql::parse(&body, self.settings.batch_max) {
+            Ok(requests) => self.run(shape, info, &session, &requests).await,
+            Err(error) => self.refuse(shape, Some(session), error),
+        };
+        reply.operation.read_time = body.read_time;
+        reply
+    }
+
+    /// Compression, common headers, the log.
+    fn finish(&self, info: &RequestInfo, mut reply: Reply) -> Response<Body> {
+        let uncompressed_bytes = reply.body.len();
+        let content_encoding = compress::compress(&info.accept_encoding, &mut reply);
+        self.logs.http(&HttpEvent {
+            request_id: &info.id,
+            status: reply.status.as_u16(),
+            method: info.method.as_str(),
+            path: &info.path,
+            version: info.version,
+            ip: info.ip,
+            content_encoding,
+            operation: &reply.operation,
+            response_bytes: reply.body.len(),
+            uncompressed_bytes,
+        });
+        let mut response = reply.into_response();
+        let headers = response.headers_mut();
+        headers.insert("x-request-id", info.id_header());
+        if let Some(encoding) = content_encoding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        self.settings.cors.decorate(info.origin.as_ref(), headers);
+        response
+    }
+}
+
+fn relay_error(relay: Relay) -> Error {
+    match relay {
+        Relay::Enabled => not_supported("the Relay API"),
+        Relay::Disabled => Error::new(
+            ErrorCode::NotSupported,
+            "The Relay API is disabled. To enable it, set the HASURA_GRAPHQL_ENABLE_RELAY \
+             environment variable to 'true'.",
+        ),
+    }
+}
+
+/// Known to v2, and not built here yet.
+pub(crate) fn not_supported(what: &str) -> Error {
+    let message = format!("{what} is not implemented in this version of Graphloom yet");
+    Error::new(ErrorCode::NotSupported, message)
+}
+
+/// How many operations a reply stands for.
+pub(crate) fn request_mode(is_batch: &graphql::Requests) -> RequestMode {
+    match is_batch {
+        graphql::Requests::One(_) => RequestMode::Single,
+        graphql::Requests::Batch(_) => RequestMode::Batched,
+    }
+}

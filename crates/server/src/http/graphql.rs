@@ -1,0 +1,129 @@
+//! GraphQL over HTTP: one request or a list of them, run in order.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use graphloom_execute::{Executed, GraphqlRequest};
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result, Session};
+use serde_json::json;
+
+use super::body::ReadBody;
+use super::{App, Reply, RequestInfo, Shape, request_mode};
+use crate::envelope::{self, Detail};
+use crate::log::{LogType, request_json};
+
+/// What a body holds.
+pub(crate) enum Requests {
+    One(GraphqlRequest),
+    Batch(Vec<GraphqlRequest>),
+}
+
+/// Reads a body. Errors: `invalid-json`, `parse-failed`, `bad-request` for too long a batch, and v2's
+/// answer to a persisted query.
+pub(crate) fn parse(body: &ReadBody, batch_max: usize) -> Result<Requests> {
+    match body.json()? {
+        Json::Array(items) if items.len() > batch_max => Err(Error::new(
+            ErrorCode::BadRequest,
+            format!(
+                "a batch may hold up to {batch_max} operations, and this one has {}",
+                items.len()
+            ),
+        )),
+        Json::Array(items) => {
+            let requests = items.into_iter().enumerate().map(|(index, item)| {
+                let at = ErrorPath::root().index(index);
+                one(item).map_err(|error| error.below(&at))
+            });
+            requests.collect::<Result<_>>().map(Requests::Batch)
+        }
+        item => one(item).map(Requests::One),
+    }
+}
+
+fn one(json: Json) -> Result<GraphqlRequest> {
+    // A client that sends a hash instead of the query tries again with the query after this answer.
+    if json.get("query").is_none() && json.pointer("/extensions/persistedQuery").is_some() {
+        return Err(persisted_query_error());
+    }
+    GraphqlRequest::from_json(json)
+}
+
+/// v2's answer to an automatic persisted query; clients know it by the message.
+pub(crate) fn persisted_query_error() -> Error {
+    Error::new(ErrorCode::NotSupported, "PersistedQueryNotSupported")
+}
+
+impl App {
+    /// Runs the requests of one body and puts their answers together.
+    pub(super) async fn run(
+        &self,
+        shape: Shape,
+        info: &RequestInfo,
+        session: &Session,
+        requests: &Requests,
+    ) -> Reply {
+        let started = Instant::now();
+        let mut reply = match requests {
+            Requests::One(request) => match self.run_one(info, session, request).await {
+                Ok(executed) => Reply::json(envelope::graphql_data(&executed.data)),
+                Err(error) => self.refuse(shape, Some(session.clone()), error),
+            },
+            Requests::Batch(requests) => self.run_batch(info, session, requests).await,
+        };
+        reply.operation.mode = request_mode(requests);
+        reply.operation.session = Some(session.clone());
+        reply.operation.execution_time = started.elapsed();
+        if self.logs.settings().types.contains(&LogType::Query) {
+            reply.operation.query = Some(match requests {
+                Requests::One(request) => request_json(request),
+                Requests::Batch(requests) => requests.iter().map(request_json).collect(),
+            });
+        }
+        reply
+    }
+
+    async fn run_one(
+        &self,
+        info: &RequestInfo,
+        session: &Session,
+        request: &GraphqlRequest,
+    ) -> Result<Executed> {
+        let executed = self.services.graphql(session, request).await?;
+        self.logs.query(&info.id, request, &executed.statements);
+        Ok(executed)
+    }
+
+    /// In order, and each with its own `data` or `errors`, whatever became of the others.
+    async fn run_batch(
+        &self,
+        info: &RequestInfo,
+        session: &Session,
+        requests: &[GraphqlRequest],
+    ) -> Reply {
+        let detail = Detail::of(self.settings.internal_errors, Some(session));
+        let mut answers: Vec<Bytes> = Vec::with_capacity(requests.len());
+        let mut batch = Vec::with_capacity(requests.len());
+        for request in requests {
+            let started = Instant::now();
+            let answer = match self.run_one(info, session, request).await {
+                Ok(executed) => {
+                    let answer = envelope::graphql_data(&executed.data);
+                    batch.push(json!({
+                        "response_size": answer.len(),
+                        "query_execution_time": started.elapsed().as_secs_f64(),
+                    }));
+                    answer
+                }
+                Err(error) => {
+                    batch.push(json!({ "error": envelope::api_error(&error, Detail::Shown) }));
+                    let error = envelope::graphql_error(&error, detail);
+                    envelope::text(&envelope::graphql_errors(error))
+                }
+            };
+            answers.push(answer);
+        }
+        let mut reply = Reply::json(envelope::array(&answers));
+        reply.operation.batch = batch;
+        reply
+    }
+}

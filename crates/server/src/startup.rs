@@ -1,0 +1,254 @@
+//! `serve`, from the command line to the last connection: the one place where the parts are wired.
+//!
+//! Everything that can go wrong before requests are served becomes a [`Fatal`], whose text says what to
+//! do. Nothing is printed here but log records; the binary prints the rest.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use graphloom_admin::Admin;
+use graphloom_auth::AuthConfig;
+use graphloom_execute::{Engine, EngineOptions};
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::accept::Listener;
+use crate::http::App;
+use crate::log::{Level, Logs};
+use crate::options::{CommandLine, Notice, OptionError, SERVE, Values};
+use crate::services::{Services, Wired};
+use crate::settings::{Api, Settings};
+use crate::version;
+
+/// Why the server does not start. Printed after `Fatal Error: `; holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// The options.
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    /// The address.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// Host and port.
+        address: String,
+        /// What the system says, and what to do about it.
+        reason: String,
+    },
+    /// The database or the metadata in it.
+    #[error("{0}")]
+    Services(String),
+}
+
+/// Reads the options of `serve`: the settings, and what to warn about.
+pub fn read_options(
+    line: &CommandLine,
+    environment: &HashMap<String, String>,
+) -> Result<(Settings, Vec<Notice>), OptionError> {
+    let values = Values::resolve(line, environment, &[SERVE])?;
+    Ok((Settings::new(&values)?, values.notices().to_vec()))
+}
+
+/// A server that is bound and wired, and not serving yet.
+pub struct Server {
+    listener: Listener,
+    app: Arc<App>,
+    settings: Settings,
+}
+
+impl Server {
+    /// Takes the port and puts the parts together.
+    pub async fn bind(
+        mut settings: Settings,
+        services: Arc<dyn Services>,
+        logs: Logs,
+    ) -> Result<Self, Fatal> {
+        let listen = &mut settings.listen;
+        let listener = Listener::bind(&listen.host, listen.port);
+        let listener = listener.await.map_err(|error| Fatal::Listen {
+            address: format!("{}:{}", listen.host, listen.port),
+            reason: listen_reason(&error),
+        })?;
+        if let Some(places) = connection_places(listen.connections_max) {
+            let text = format!(
+                "the limit of open files allows for {places} client connections only, not {}; raise it \
+                 (ulimit -n) or lower --max-connections",
+                listen.connections_max
+            );
+            logs.startup(Level::Warn, "max_connections", text.into());
+            listen.connections_max = places;
+        }
+        let app = App::new(&settings, services, logs);
+        Ok(Self {
+            listener,
+            app,
+            settings,
+        })
+    }
+
+    /// The application, for whoever has to tell its websockets that metadata changed.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+        self.listener.address()
+    }
+
+    /// Serves until `stop` is ready, then drains.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        if let Ok(address) = self.listener.address() {
+            let info = json!({
+                "message": "starting API server",
+                "host": address.ip().to_string(),
+                "port": address.port(),
+            });
+            self.app.logs.startup(Level::Info, "server", info);
+        }
+        let logs = self.app.logs.clone();
+        self.listener
+            .serve(self.app, &self.settings.listen, stop)
+            .await;
+        logs.startup(Level::Info, "server", "stopped".into());
+        logs.flush();
+    }
+}
+
+/// `serve`: from the options to the end of the last request. Returns when a signal stopped it.
+pub async fn serve(line: &CommandLine, environment: HashMap<String, String>) -> Result<(), Fatal> {
+    let (settings, notices) = read_options(line, &environment)?;
+    let logs = Logs::stdout(settings.log.clone());
+    announce(&settings, &notices, &logs);
+    let services = wire(&settings, environment, &logs)
+        .await
+        .inspect_err(|_| logs.flush())?;
+    let server = Server::bind(settings, services, logs.clone()).await;
+    run(server.inspect_err(|_| logs.flush())?).await
+}
+
+/// Serves until a signal, then drains; a second signal ends the draining.
+pub async fn run(server: Server) -> Result<(), Fatal> {
+    let logs = server.app.logs.clone();
+    let failed = |error| Fatal::Services(format!("cannot listen to signals: {error}"));
+    let mut signals = Signals::listen().map_err(failed)?;
+    let (stop, stopped) = oneshot::channel();
+    let told_twice = async {
+        signals.next().await;
+        stop.send(()).ok();
+        signals.next().await;
+    };
+    tokio::select! {
+        () = server.serve(async { stopped.await.unwrap_or_default() }) => {}
+        () = told_twice => logs.unstructured(Level::Warn, "told to stop twice: not waiting any longer"),
+    }
+    logs.flush();
+    Ok(())
+}
+
+/// Makes the engine and the administration from the settings.
+#[allow(
+    clippy::unused_async,
+    clippy::unnecessary_wraps,
+    reason = "stands in for connecting"
+)]
+pub async fn wire(
+    _settings: &Settings,
+    _environment: HashMap<String, String>,
+    _logs: &Logs,
+) -> Result<Arc<dyn Services>, Fatal> {
+    Ok(Arc::new(Wired {
+        engine: Arc::new(Engine::new(EngineOptions::default())),
+        admin: Arc::new(Admin {}),
+    }))
+}
+
+/// Logs what is configured, and warns about what has no effect or is open to everyone.
+pub fn announce(settings: &Settings, notices: &[Notice], logs: &Logs) {
+    let apis: Vec<&str> = settings
+        .http
+        .apis
+        .iter()
+        .map(|api| api_name(*api))
+        .collect();
+    let info = json!({
+        "version": version::API_VERSION,
+        "graphloom_version": version::VERSION,
+        "host": settings.listen.host,
+        "port": settings.listen.port,
+        "enabled_apis": apis,
+        "admin_secret_set": settings.auth.is_admin_secret_set(),
+        "stringify_numeric_types": settings.stringify_numeric_types,
+        "log_level": settings.log.level.as_str(),
+    });
+    logs.startup(Level::Info, "server_configuration", info);
+    for notice in notices {
+        logs.startup(Level::Warn, "options", notice.to_string().into());
+    }
+    if matches!(settings.auth, AuthConfig::Open) {
+        let text = "NO ADMIN SECRET IS SET: everyone who can reach this server is admin and can read, \
+                    change and delete everything. Set --admin-secret (HASURA_GRAPHQL_ADMIN_SECRET).";
+        logs.startup(Level::Warn, "security", text.into());
+    }
+}
+
+/// The signals that tell the process to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on the signals no longer end the process by themselves.
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self {
+            terminate,
+            interrupt,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn api_name(api: Api) -> &'static str {
+    match api {
+        Api::Metadata => "metadata",
+        Api::Graphql => "graphql",
+        Api::PgDump => "pgdump",
+        Api::Config => "config",
+        Api::Developer => "developer",
+        Api::Metrics => "metrics",
+    }
+}
+
+fn listen_reason(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+    let advice = match error.kind() {
+        AddrInUse => "another program has this port; stop it, or choose another with --server-port",
+        AddrNotAvailable => "this machine does not have this address; see --server-host",
+        PermissionDenied => "not allowed; ports below 1024 need privileges, see --server-port",
+        _ => "see --server-host and --server-port",
+    };
+    format!("{error} ({advice})")
+}
+
+/// How many clients the limit of open files leaves room for, if that is less than `wanted`.
+///
+/// A client needs one file, and a quarter of the files is kept for databases and for us: a server whose
+/// files are all taken by idle clients cannot reach its database.
+fn connection_places(wanted: usize) -> Option<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))?;
+    let files: usize = line.split_whitespace().nth(3)?.parse().ok()?;
+    let places = files / 4 * 3;
+    (places < wanted).then_some(places.max(1))
+}

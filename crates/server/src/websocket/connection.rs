@@ -1,0 +1,569 @@
+//! One open socket: its introduction, its operations, its end.
+//!
+//! One task reads, writes and keeps the time; each operation is a task of its own that hands its
+//! messages to the first. At the limit of running operations the socket is not read, so that a client
+//! that asks faster than the database answers waits, and needs no error for it.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use graphloom_auth::authenticate;
+use graphloom_execute::GraphqlRequest;
+use graphloom_vocab::{Error, ErrorCode, Json, Session};
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use uuid::Uuid;
+
+use super::protocol::{ClientMessage, Close, Protocol};
+use crate::envelope::{self, Detail};
+use crate::http::App;
+use crate::log::{OperationOutcome, SocketEvent, SocketEventKind};
+
+/// How long a client may take to read one message before its socket is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a client may take to answer our close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Messages of operations that wait for the writer.
+const OUTBOX_MESSAGES: usize = 16;
+
+/// How errors look on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorStyle {
+    /// `{"message","extensions"}`
+    Graphql,
+    /// `{"error","path","code"}`, on `/v1alpha1/graphql`.
+    Api,
+}
+
+/// One socket.
+pub(crate) struct Connection {
+    app: Arc<App>,
+    id: String,
+    protocol: Protocol,
+    errors: ErrorStyle,
+    state: State,
+    running: HashMap<String, Running>,
+    /// Tells a new operation from an old one of the same name.
+    started: u64,
+}
+
+enum State {
+    /// Waiting for `connection_init`, with the handshake's headers.
+    New(Vec<(String, String)>),
+    /// Refused, and why.
+    Failed(String),
+    Ready(Arc<Session>),
+}
+
+struct Running {
+    number: u64,
+    request: Arc<GraphqlRequest>,
+    task: AbortHandle,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// From an operation's task to the socket's.
+enum Outgoing {
+    Text(String),
+    Done(String, u64),
+}
+
+/// What becomes of the socket after a message.
+enum Next {
+    Stay,
+    Close(Close),
+}
+
+impl Connection {
+    pub(crate) fn new(
+        app: Arc<App>,
+        id: String,
+        protocol: Protocol,
+        errors: ErrorStyle,
+        headers: Vec<(String, String)>,
+    ) -> Self {
+        let state = State::New(headers);
+        Self {
+            app,
+            id,
+            protocol,
+            errors,
+            state,
+            running: HashMap::new(),
+            started: 0,
+        }
+    }
+
+    /// Logs something that happened on this socket.
+    pub(crate) fn log(&self, message: Option<&'static str>, kind: SocketEventKind<'_>) {
+        let session = match &self.state {
+            State::Ready(session) => Some(session.as_ref()),
+            _ => None,
+        };
+        self.app.logs.socket(&SocketEvent {
+            socket_id: &self.id,
+            session,
+            message,
+            kind,
+        });
+    }
+
+    /// Serves the socket until one side ends it.
+    pub(crate) async fn run(
+        mut self,
+        socket: WebSocket,
+        closing: broadcast::Receiver<&'static str>,
+    ) {
+        let (mut sink, mut stream) = socket.split();
+        if let Some(close) = self.converse(&mut sink, &mut stream, closing).await {
+            say_goodbye(&mut sink, &mut stream, close).await;
+        }
+        self.running.clear();
+        self.log(None, SocketEventKind::Closed);
+    }
+
+    /// `None` if the client ended it, or is gone.
+    async fn converse(
+        &mut self,
+        sink: &mut SplitSink<WebSocket, Message>,
+        stream: &mut SplitStream<WebSocket>,
+        mut closing: broadcast::Receiver<&'static str>,
+    ) -> Option<Close> {
+        let (outbox, mut outgoing) = mpsc::channel(OUTBOX_MESSAGES);
+        let mut keep_alive = interval(self.app.websocket.keep_alive);
+        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let init_deadline = sleep(self.app.websocket.init_timeout);
+        tokio::pin!(init_deadline);
+        loop {
+            let reads = self.running.len() < self.app.websocket.operations_max;
+            let next = tokio::select! {
+                // In this order: who waits for a message of ours is served before new work is taken.
+                biased;
+                reason = closing.recv() => {
+                    // Falling behind on reasons to close is one too.
+                    let reason = reason.unwrap_or("Server state changed, restarting the server");
+                    return Some(Close::new(1012, reason));
+                }
+                () = &mut init_deadline, if matches!(self.state, State::New(_)) => {
+                    return Some(self.protocol.init_timeout());
+                }
+                Some(message) = outgoing.recv() => match message {
+                    Outgoing::Text(text) => {
+                        write(sink, text).await?;
+                        Next::Stay
+                    }
+                    Outgoing::Done(id, number) => {
+                        self.forget(&id, number);
+                        Next::Stay
+                    }
+                },
+                _ = keep_alive.tick() => {
+                    write(sink, self.protocol.keep_alive()).await?;
+                    Next::Stay
+                }
+                message = stream.next(), if reads => match message? {
+                    Ok(Message::Text(text)) => self.receive(text.as_bytes(), sink, &outbox).await?,
+                    Ok(Message::Binary(bytes)) => self.receive(&bytes, sink, &outbox).await?,
+                    Ok(Message::Ping(_) | Message::Pong(_)) => Next::Stay,
+                    Ok(Message::Close(_)) => return None,
+                    Err(error) if is_too_long(&error) => {
+                        return Some(Close::new(1009, "the message is too long"));
+                    }
+                    Err(_) => return None,
+                },
+            };
+            if let Next::Close(close) = next {
+                return Some(close);
+            }
+        }
+    }
+
+    fn forget(&mut self, id: &str, number: u64) {
+        if self
+            .running
+            .get(id)
+            .is_some_and(|running| running.number == number)
+        {
+            self.running.remove(id);
+        }
+    }
+
+    /// `None` if the client is gone.
+    async fn receive(
+        &mut self,
+        text: &[u8],
+        sink: &mut SplitSink<WebSocket, Message>,
+        outbox: &mpsc::Sender<Outgoing>,
+    ) -> Option<Next> {
+        let message = match ClientMessage::parse(text) {
+            Ok(message) => message,
+            Err(reason) => return self.unreadable(&reason, sink).await,
+        };
+        match message {
+            ClientMessage::Init(headers) => return self.init(headers, sink).await,
+            ClientMessage::Start(id, request) => {
+                return self.start(id, request, sink, outbox).await;
+            }
+            ClientMessage::Stop(id) => self.stop(&id),
+            ClientMessage::Ping(payload) => {
+                let mut pong = json!({ "type": "pong" });
+                if let Some(payload) = payload {
+                    pong["payload"] = payload;
+                }
+                write(sink, pong.to_string()).await?;
+            }
+            ClientMessage::Pong => {}
+            ClientMessage::Terminate => {
+                return Some(Next::Close(Close::new(
+                    1000,
+                    "GQL_CONNECTION_TERMINATE received",
+                )));
+            }
+        }
+        Some(Next::Stay)
+    }
+
+    async fn unreadable(
+        &mut self,
+        reason: &str,
+        sink: &mut SplitSink<WebSocket, Message>,
+    ) -> Option<Next> {
+        self.log(None, SocketEventKind::ConnectionError(reason));
+        match self.protocol {
+            Protocol::Legacy => {
+                let message = json!({ "type": "connection_error", "payload": reason });
+                write(sink, message.to_string()).await?;
+                Some(Next::Stay)
+            }
+            Protocol::Transport => {
+                let reason = format!("4400: Parsing client message failed: {reason}");
+                Some(Next::Close(Close::wrapped(4400, &reason)))
+            }
+        }
+    }
+
+    async fn init(
+        &mut self,
+        payload: Vec<(String, String)>,
+        sink: &mut SplitSink<WebSocket, Message>,
+    ) -> Option<Next> {
+        // Where a name repeats the last one counts, and what the message says counts before the handshake.
+        let mut headers = match &mut self.state {
+            State::New(headers) => std::mem::take(headers),
+            State::Failed(_) | State::Ready(_) => Vec::new(),
+        };
+        headers.extend(payload);
+        match authenticate(&self.app.auth, headers.as_slice()) {
+            Ok(session) => {
+                self.state = State::Ready(Arc::new(session));
+                write(sink, json!({ "type": "connection_ack" }).to_string()).await?;
+                write(sink, self.protocol.keep_alive()).await?;
+                Some(Next::Stay)
+            }
+            Err(error) => {
+                let reason = error.message().to_owned();
+                self.log(None, SocketEventKind::ConnectionError(&reason));
+                if self.protocol == Protocol::Legacy {
+                    let message = json!({ "type": "connection_error", "payload": reason });
+                    write(sink, message.to_string()).await?;
+                }
+                let close = self.protocol.init_failed(&reason);
+                self.state = State::Failed(reason);
+                Some(Next::Close(close))
+            }
+        }
+    }
+
+    async fn start(
+        &mut self,
+        id: String,
+        request: GraphqlRequest,
+        sink: &mut SplitSink<WebSocket, Message>,
+        outbox: &mpsc::Sender<Outgoing>,
+    ) -> Option<Next> {
+        let session = match &self.state {
+            _ if self.running.contains_key(&id) => {
+                Err(format!("an operation already exists with this id: {id}"))
+            }
+            State::Ready(session) => Ok(Arc::clone(session)),
+            State::Failed(reason) => Err(format!(
+                "cannot start as connection_init failed with: {reason}"
+            )),
+            State::New(_) => Err("start received before the connection is initialised".to_owned()),
+        };
+        match session {
+            Ok(session) => {
+                self.spawn(id, session, Arc::new(request), outbox);
+                Some(Next::Stay)
+            }
+            Err(reason) => self.refuse_start(&id, &request, &reason, sink).await,
+        }
+    }
+
+    async fn refuse_start(
+        &mut self,
+        id: &str,
+        request: &GraphqlRequest,
+        reason: &str,
+        sink: &mut SplitSink<WebSocket, Message>,
+    ) -> Option<Next> {
+        let outcome = OperationOutcome::ProtocolError(reason);
+        self.log(
+            None,
+            SocketEventKind::Operation {
+                id,
+                request_id: None,
+                request,
+                outcome,
+            },
+        );
+        let error = Error::new(ErrorCode::StartFailed, reason);
+        write(sink, error_message(id, error_json(self.errors, &error))).await?;
+        match self.protocol {
+            Protocol::Legacy => {
+                write(sink, complete_message(id)).await?;
+                Some(Next::Stay)
+            }
+            Protocol::Transport => {
+                write(sink, error_message(id, reason.into())).await?;
+                Some(Next::Close(Close::wrapped(
+                    1000,
+                    &format!("4400: {reason}"),
+                )))
+            }
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        id: String,
+        session: Arc<Session>,
+        request: Arc<GraphqlRequest>,
+        outbox: &mpsc::Sender<Outgoing>,
+    ) {
+        self.started += 1;
+        let operation = Operation {
+            app: Arc::clone(&self.app),
+            socket_id: self.id.clone(),
+            protocol: self.protocol,
+            errors: self.errors,
+            id: id.clone(),
+            session,
+            request: Arc::clone(&request),
+        };
+        let (outbox, number) = (outbox.clone(), self.started);
+        let task = tokio::spawn(async move {
+            for message in operation.run().await {
+                // The socket being gone is for its own task to notice.
+                outbox.send(Outgoing::Text(message)).await.ok();
+            }
+            outbox.send(Outgoing::Done(operation.id, number)).await.ok();
+        });
+        let task = task.abort_handle();
+        self.running.insert(
+            id,
+            Running {
+                number,
+                request,
+                task,
+            },
+        );
+    }
+
+    fn stop(&mut self, id: &str) {
+        if let Some(running) = self.running.remove(id) {
+            let request = &running.request;
+            let outcome = OperationOutcome::Stopped;
+            self.log(
+                None,
+                SocketEventKind::Operation {
+                    id,
+                    request_id: None,
+                    request,
+                    outcome,
+                },
+            );
+        }
+    }
+}
+
+/// One operation, as its task sees it.
+struct Operation {
+    app: Arc<App>,
+    socket_id: String,
+    protocol: Protocol,
+    errors: ErrorStyle,
+    id: String,
+    session: Arc<Session>,
+    request: Arc<GraphqlRequest>,
+}
+
+impl Operation {
+    /// Runs it; returns the messages it ends with.
+    async fn run(&self) -> Vec<String> {
+        let request_id = Uuid::new_v4().to_string();
+        let running = self.app.services.graphql(&self.session, &self.request);
+        let result = AssertUnwindSafe(running).catch_unwind().await;
+        let result = result.unwrap_or_else(|_| Err(Error::unexpected("Internal Server Error")));
+        match result {
+            Ok(executed) => {
+                self.app
+                    .logs
+                    .query(&request_id, &self.request, &executed.statements);
+                self.log(&request_id, OperationOutcome::Completed);
+                let payload = envelope::graphql_data(&executed.data);
+                vec![
+                    self.protocol.data(&self.id, &payload),
+                    complete_message(&self.id),
+                ]
+            }
+            Err(error) => {
+                self.log(&request_id, OperationOutcome::QueryError(&error));
+                self.failure(&error)
+            }
+        }
+    }
+
+    fn failure(&self, error: &Error) -> Vec<String> {
+        let json = error_json(self.errors, error);
+        let id = &self.id;
+        match (self.protocol, Phase::of(error)) {
+            (Protocol::Legacy, Phase::Execution) => {
+                let payload = json!({ "data": null, "errors": [json] }).to_string();
+                vec![
+                    self.protocol.data(id, payload.as_bytes()),
+                    complete_message(id),
+                ]
+            }
+            (Protocol::Legacy, Phase::Preparation) => {
+                let payload = match self.errors {
+                    ErrorStyle::Graphql => envelope::graphql_errors(json),
+                    ErrorStyle::Api => json,
+                };
+                vec![error_message(id, payload), complete_message(id)]
+            }
+            // This message ends the operation by itself.
+            (Protocol::Transport, Phase::Preparation) if self.errors == ErrorStyle::Api => {
+                vec![error_message(id, json)]
+            }
+            (Protocol::Transport, _) => vec![error_message(id, Json::Array(vec![json]))],
+        }
+    }
+
+    fn log(&self, request_id: &str, outcome: OperationOutcome<'_>) {
+        self.app.logs.socket(&SocketEvent {
+            socket_id: &self.socket_id,
+            session: Some(&self.session),
+            message: None,
+            kind: SocketEventKind::Operation {
+                id: &self.id,
+                request_id: Some(request_id),
+                request: &self.request,
+                outcome,
+            },
+        });
+    }
+}
+
+/// When an operation failed. v2 tells clients of the old protocol the two apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// While it was read, checked and planned.
+    Preparation,
+    /// In the database, or on the way there.
+    Execution,
+}
+
+impl Phase {
+    /// Read off the code: these come from running a statement, and from nothing before it.
+    fn of(error: &Error) -> Self {
+        match error.code() {
+            ErrorCode::DataException
+            | ErrorCode::PostgresError
+            | ErrorCode::PostgresMaxConnectionsError
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::ConstraintError
+            | ErrorCode::ConcurrentUpdate
+            | ErrorCode::PermissionError
+            | ErrorCode::Timeout
+            | ErrorCode::Unexpected => Self::Execution,
+            _ => Self::Preparation,
+        }
+    }
+}
+
+fn error_json(style: ErrorStyle, error: &Error) -> Json {
+    match style {
+        ErrorStyle::Graphql => envelope::graphql_error(error, Detail::Hidden),
+        ErrorStyle::Api => envelope::api_error(error, Detail::Hidden),
+    }
+}
+
+fn error_message(id: &str, payload: Json) -> String {
+    json!({ "type": "error", "id": id, "payload": payload }).to_string()
+}
+
+fn complete_message(id: &str) -> String {
+    json!({ "type": "complete", "id": id }).to_string()
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    // The library's own type is not ours to name; its text is.
+    error.to_string().contains("too long") || error.to_string().contains("too big")
+}
+
+/// `None` if the client does not read, or is gone.
+async fn write(sink: &mut SplitSink<WebSocket, Message>, text: String) -> Option<()> {
+    let sent = timeout(WRITE_TIMEOUT, sink.send(Message::Text(text.into()))).await;
+    sent.ok()?.ok()
+}
+
+/// Sends the close frame, and waits a moment for the client's.
+async fn say_goodbye(
+    sink: &mut SplitSink<WebSocket, Message>,
+    stream: &mut SplitStream<WebSocket>,
+    close: Close,
+) {
+    let frame = CloseFrame {
+        code: close.code,
+        reason: close.reason.into(),
+    };
+    let deadline = Instant::now() + CLOSE_TIMEOUT;
+    let goodbye = async {
+        if sink.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = stream.next().await {}
+        }
+    };
+    // A client that does not answer in time is left.
+    tokio::time::timeout_at(deadline, goodbye).await.ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_know_when_they_happened() {
+        for (code, phase) in [
+            (ErrorCode::ValidationFailed, Phase::Preparation),
+            (ErrorCode::ParseFailed, Phase::Preparation),
+            (ErrorCode::NotSupported, Phase::Preparation),
+            (ErrorCode::DataException, Phase::Execution),
+            (ErrorCode::Unexpected, Phase::Execution),
+        ] {
+            assert_eq!(Phase::of(&Error::new(code, "")), phase);
+        }
+    }
+}
