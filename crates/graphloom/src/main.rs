@@ -1,2 +1,126 @@
-//! The one binary.
-fn main() {}
+//! The one binary: finds the command, builds the runtime, prints what went wrong. No logic.
+//!
+//! Read next: `crates/server/src/startup.rs`, which is what `serve` does.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use graphloom_server::options::{self, CommandLine, Opt};
+use graphloom_server::{startup, version};
+
+/// One command of the program.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    /// The tables its flags are in.
+    options: &'static [&'static [Opt]],
+    run: fn(&CommandLine, HashMap<String, String>) -> Result<ExitCode, String>,
+}
+
+/// Every command. A command with options of its own brings its own table.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "serve",
+        about: "Serve GraphQL over the databases that the options and the metadata name",
+        options: &[options::SERVE],
+        run: serve,
+    },
+    Command {
+        name: "version",
+        about: "Print the version",
+        options: &[options::SERVE],
+        run: print_version,
+    },
+];
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(code) => code,
+        Err(message) => {
+            // Nobody is left to tell if this fails.
+            writeln!(std::io::stderr(), "Fatal Error: {message}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<ExitCode, String> {
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    // Flags may come before the command, so that all tables are needed to find it.
+    let tables: Vec<&'static [Opt]> = COMMANDS
+        .iter()
+        .flat_map(|command| command.options)
+        .copied()
+        .collect();
+    let line = CommandLine::parse(words, &tables).map_err(|error| error.to_string())?;
+    let command = match line.command.as_deref() {
+        Some(name) => COMMANDS.iter().find(|command| command.name == name),
+        None => {
+            print(&usage());
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    match command {
+        Some(command) if line.wants_help => {
+            let usage = format!("graphloom [options] {}\n\n{}.", command.name, command.about);
+            print(&options::help(&usage, command.options));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(command) => (command.run)(&line, environment()),
+        None => Err(format!(
+            "unknown command '{}'; graphloom --help lists them",
+            line.command.unwrap_or_default()
+        )),
+    }
+}
+
+fn usage() -> String {
+    let mut text = String::from("Usage: graphloom [options] <command> [options]\n\nCommands:\n");
+    for command in COMMANDS {
+        let _ = writeln!(text, "  {:<10} {}", command.name, command.about);
+    }
+    text.push_str("\n`graphloom <command> --help` lists the options of a command.\n");
+    text
+}
+
+fn serve(line: &CommandLine, environment: HashMap<String, String>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("graphloom")
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let served = runtime.block_on(startup::serve(line, environment));
+    // What still runs after the graceful time-out is not waited for.
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "the table wants the type of every command")]
+fn print_version(_: &CommandLine, _: HashMap<String, String>) -> Result<ExitCode, String> {
+    let (ours, api) = (version::VERSION, version::API_VERSION);
+    print(&format!(
+        "graphloom {ours} (compatible with Hasura GraphQL Engine {api})\n"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Text for whoever asked for it. A closed pipe is no error: `graphloom --help | head -1`.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .ok();
+}
+
+/// The environment as text. What is no text cannot be a value of ours.
+fn environment() -> HashMap<String, String> {
+    let variables = std::env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
