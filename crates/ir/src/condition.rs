@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
-use crate::{GrantedColumn, Join, TableAccess, TypedValue};
+use crate::{Distinct, FunctionCall, GrantedColumn, Join, TableAccess, TypedValue};
 
 /// A condition on a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub enum BoolExp {
         /// About the related row.
         condition: Box<BoolExp>,
     },
+    /// An aggregate over related rows satisfies all its tests.
+    Aggregate(Box<AggregatePredicate>),
     /// Some row of a table, related or not, satisfies the condition (`_exists`).
     Exists {
         /// The table.
@@ -32,6 +34,25 @@ pub enum BoolExp {
         /// About that row.
         condition: Box<BoolExp>,
     },
+}
+
+/// A condition about an aggregate over related rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregatePredicate {
+    /// The other table and how its rows match.
+    pub join: Join,
+    /// Which of them count.
+    pub filter: Option<BoolExp>,
+    /// The aggregate, by its name in Postgres: `count`, `bool_and`, `corr`, ….
+    pub function: &'static str,
+    /// Its arguments; none: `count(*)`.
+    pub arguments: Vec<GrantedColumn>,
+    /// Whether equal ones count once.
+    pub distinct: Distinct,
+    /// The aggregate's type.
+    pub ty: PgType,
+    /// All must hold of the aggregate.
+    pub tests: Vec<Comparison>,
 }
 
 /// A condition about one column.
@@ -63,10 +84,19 @@ impl BoolExp {
     }
 }
 
+/// What the left side of a comparison is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperandValue {
+    /// A column of the row.
+    Column(ColumnName),
+    /// A computed field of the row.
+    Computed(Arc<FunctionCall>),
+}
+
 /// The left side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operand {
-    column: ColumnName,
+    value: OperandValue,
     ty: PgType,
     mask: Option<Arc<BoolExp>>,
     /// Compare after a cast to this type (`_cast`).
@@ -77,9 +107,19 @@ impl Operand {
     /// A column the role may see; its mask comes along.
     pub fn granted(column: &GrantedColumn) -> Self {
         Self {
-            column: column.name().clone(),
+            value: OperandValue::Column(column.name().clone()),
             ty: column.ty().clone(),
             mask: column.mask().cloned(),
+            cast: None,
+        }
+    }
+
+    /// A computed field.
+    pub fn computed(call: Arc<FunctionCall>, ty: PgType) -> Self {
+        Self {
+            value: OperandValue::Computed(call),
+            ty,
+            mask: None,
             cast: None,
         }
     }
@@ -87,7 +127,7 @@ impl Operand {
     /// A column as a permission rule sees it: any of the table's.
     pub fn in_rule(column: &graphloom_catalog::Column) -> Self {
         Self {
-            column: column.name.clone(),
+            value: OperandValue::Column(column.name.clone()),
             ty: column.ty.clone(),
             mask: None,
             cast: None,
@@ -102,12 +142,12 @@ impl Operand {
         }
     }
 
-    /// The column.
-    pub fn column(&self) -> &ColumnName {
-        &self.column
+    /// The column or computed field.
+    pub fn value(&self) -> &OperandValue {
+        &self.value
     }
 
-    /// The column's own type, before any cast.
+    /// The value's own type, before any cast.
     pub fn ty(&self) -> &PgType {
         &self.ty
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_catalog::{Column, PgType, Table};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
-use crate::BoolExp;
+use crate::{BoolExp, Rows};
 
 /// A role's read access to one table: visible columns, row filter, row limit.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,7 @@ pub struct GrantedColumn {
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableAccess {
     table: QualifiedTable,
+    rows: Rows,
     filter: Arc<BoolExp>,
     limit: Option<u64>,
 }
@@ -114,6 +115,7 @@ impl SelectGrant {
     pub fn access(&self) -> TableAccess {
         TableAccess {
             table: self.table.clone(),
+            rows: Rows::Table,
             filter: self.filter.clone(),
             limit: self.limit,
         }
@@ -158,14 +160,25 @@ impl TableAccess {
     pub fn in_rule(table: QualifiedTable) -> Self {
         Self {
             table,
+            rows: Rows::Table,
             filter: Arc::new(BoolExp::always()),
             limit: None,
         }
     }
 
+    /// The same access to rows that come from elsewhere: the filter and the limit hold for them too.
+    pub fn with_rows(self, rows: Rows) -> Self {
+        Self { rows, ..self }
+    }
+
     /// The table.
     pub fn table(&self) -> &QualifiedTable {
         &self.table
+    }
+
+    /// Where the rows come from.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
     }
 
     /// The row filter.

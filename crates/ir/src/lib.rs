@@ -8,6 +8,7 @@
 //! Types, and the one function of their own: [`coerce::coerce`], JSON to a parameter's text.
 //! Must not know documents, SQL or metadata. Read `grant.rs`, then `select.rs`.
 
+mod call;
 pub mod coerce;
 mod condition;
 mod geojson;
@@ -18,15 +19,18 @@ mod premise;
 mod select;
 mod value;
 
+pub use call::{ArgumentValue, FunctionArgument, FunctionCall, NativePart, NativeStatement, Rows};
 pub use condition::{
-    BoolExp, ColumnCondition, ColumnScope, Comparison, Nullness, Operand, Operator,
+    AggregatePredicate, BoolExp, ColumnCondition, ColumnScope, Comparison, Nullness, Operand,
+    OperandValue, Operator,
 };
 pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery};
 pub use premise::{Assumption, Observed, Premise, lookup};
 pub use select::{
     AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
-    AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, Direction, Distinct, Field,
-    FieldValue, Join, Nulls, OrderBy, OrderTarget, Output, SelectArguments, TableSelect,
+    AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, ComputedSelect, Direction,
+    Distinct, Field, FieldValue, Join, Nulls, OrderBy, OrderTarget, Output, SelectArguments,
+    TableSelect,
 };
 pub use value::{Coercion, EnumValues, Input, TypedValue, Value, VariableUse};

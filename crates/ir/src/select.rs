@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
-use crate::{BoolExp, GrantedColumn, TableAccess, TypedValue};
+use crate::{BoolExp, FunctionCall, GrantedColumn, TableAccess, TypedValue};
 
 /// Rows of a table, each as an object of fields.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub enum FieldValue {
     Typename(Arc<str>),
     /// A column.
     Column(ColumnSelect),
+    /// A scalar computed field.
+    Computed(ComputedSelect),
     /// An object relationship: an object or null. At most one row is taken.
     Object(Join, Box<TableSelect>),
     /// An array relationship: a list of objects.
@@ -62,6 +65,21 @@ pub struct ColumnSelect {
     /// The column.
     pub column: GrantedColumn,
     /// Only the part at this path (`text[]`; json and jsonb columns).
+    pub json_path: Option<TypedValue>,
+    /// Its form in the response.
+    pub output: Output,
+}
+
+/// A scalar computed field in a response.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComputedSelect {
+    /// What computes it.
+    pub call: FunctionCall,
+    /// What it gives.
+    pub ty: PgType,
+    /// The condition under which it may be seen (inherited roles).
+    pub mask: Option<Arc<BoolExp>>,
+    /// Only the part at this path (`text[]`; json and jsonb).
     pub json_path: Option<TypedValue>,
     /// Its form in the response.
     pub output: Output,
@@ -103,6 +121,8 @@ pub struct OrderBy {
 pub enum OrderTarget {
     /// A column of the row.
     Column(GrantedColumn),
+    /// A computed field of the row.
+    Computed(Arc<FunctionCall>),
     /// Something of the row an object relationship leads to; null where there is none.
     Object(Join, Box<OrderTarget>),
     /// An aggregate over the rows an array relationship leads to.

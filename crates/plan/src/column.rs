@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use graphloom_catalog::PgType;
-use graphloom_ir::{BoolExp, ColumnSelect, GrantedColumn, Output};
+use graphloom_ir::{BoolExp, ColumnSelect, ComputedSelect, GrantedColumn, Output};
 use graphloom_sql::{
     AggregateArguments, Alias, BinaryOperator, CaseBranch, Expr, FromItem, Function, Name,
     Ordinality, Select,
 };
 use graphloom_vocab::ColumnName;
 
+use crate::call;
 use crate::condition::{Scope, condition};
 use crate::context::Context;
 use crate::object::list_or_empty;
@@ -45,6 +46,20 @@ pub(crate) fn selected(context: &mut Context, row: Alias, select: &ColumnSelect)
         expr = expr.binary(BinaryOperator::HashArrow, path);
     }
     output(context, expr, select.column.ty(), select.output)
+}
+
+/// A computed field as it stands in the response.
+pub(crate) fn computed(context: &mut Context, row: Alias, select: &ComputedSelect) -> Expr {
+    let mut expr = call::scalar(context, row, &select.call);
+    if let Some(mask) = &select.mask {
+        let when = condition(context, Scope::of(row), mask);
+        expr = Expr::Case(vec![CaseBranch { when, then: expr }], None);
+    }
+    if let Some(path) = &select.json_path {
+        let path = value(context, path);
+        expr = expr.binary(BinaryOperator::HashArrow, path);
+    }
+    output(context, expr, &select.ty, select.output)
 }
 
 /// A value in the form the response wants.

@@ -6,12 +6,15 @@
 
 use graphloom_catalog::PgType;
 use graphloom_ir::{
-    BoolExp, ColumnCondition, ColumnScope, Comparison, Nullness, Operand, Operator, TypedValue,
-    Value,
+    AggregatePredicate, BoolExp, ColumnCondition, ColumnScope, Comparison, Distinct, Nullness,
+    Operand, OperandValue, Operator, TypedValue, Value,
 };
-use graphloom_sql::{Alias, BinaryOperator, Expr, Function, Quantifier, Select, TypeName};
+use graphloom_sql::{
+    AggregateArguments, Alias, BinaryOperator, Expr, Function, Quantifier, Select, TypeName,
+};
 
-use crate::column::masked;
+use crate::call;
+use crate::column::{granted, masked};
 use crate::context::Context;
 use crate::rows::{self, Link};
 use crate::value::{beside, type_name, value};
@@ -63,6 +66,7 @@ pub(crate) fn condition(context: &mut Context, scope: Scope, exp: &BoolExp) -> E
             let (row, select) = rows::source(context, &join.access, Some(link));
             exists(context, scope.at(row), select, condition)
         }
+        BoolExp::Aggregate(predicate) => aggregate_predicate(context, scope, predicate),
         BoolExp::Exists { access, condition } => {
             let (row, select) = rows::source(context, access, None);
             exists(context, scope.at(row), select, condition)
@@ -95,10 +99,57 @@ fn about_column(context: &mut Context, scope: Scope, exp: &ColumnCondition) -> E
         comparison,
     } = exp;
     let left = left_side(context, scope.current, operand);
+    compared(context, scope, (left, compared_type(operand)), comparison)
+}
+
+/// `EXISTS (SELECT 1 FROM … HAVING count(*) > $1)`: the aggregate is of one group, all rows that match.
+fn aggregate_predicate(
+    context: &mut Context,
+    scope: Scope,
+    predicate: &AggregatePredicate,
+) -> Expr {
+    let link = Link {
+        outer: scope.current,
+        mapping: &predicate.join.mapping,
+    };
+    let (row, mut select) = rows::source(context, &predicate.join.access, Some(link));
+    if let Some(filter) = &predicate.filter {
+        let further = conjuncts(context, Scope::of(row), std::slice::from_ref(filter));
+        rows::restrict(&mut select, further);
+    }
+    let columns: Vec<_> = predicate
+        .arguments
+        .iter()
+        .map(|column| granted(context, row, column))
+        .collect();
+    let arguments = match (columns.as_slice(), predicate.distinct) {
+        ([], _) => AggregateArguments::Star,
+        (_, Distinct::No) if predicate.function == "count" && columns.len() > 1 => {
+            AggregateArguments::All(vec![Expr::RowOf(columns)])
+        }
+        (_, Distinct::Yes) if columns.len() > 1 => {
+            AggregateArguments::Distinct(vec![Expr::RowOf(columns)])
+        }
+        (_, Distinct::No) => AggregateArguments::All(columns),
+        (_, Distinct::Yes) => AggregateArguments::Distinct(columns),
+    };
+    let value = Expr::aggregate(predicate.function, arguments);
+    let test = |test| compared(context, scope, (value.clone(), &predicate.ty), test);
+    select.having = Some(Expr::And(predicate.tests.iter().map(test).collect()));
+    select.targets = Select::of(Expr::integer(1)).targets;
+    Expr::exists(select)
+}
+
+fn compared(
+    context: &mut Context,
+    scope: Scope,
+    (left, ty): (Expr, &PgType),
+    comparison: &Comparison,
+) -> Expr {
     match comparison {
         Comparison::IsNull(Nullness::Null) => Expr::IsNull(Box::new(left)),
         Comparison::IsNull(Nullness::NotNull) => Expr::IsNotNull(Box::new(left)),
-        Comparison::Value(operator, right) => compare(context, *operator, (left, operand), right),
+        Comparison::Value(operator, right) => compare(context, *operator, (left, ty), right),
         Comparison::Column {
             operator,
             scope: of,
@@ -109,7 +160,7 @@ fn about_column(context: &mut Context, scope: Scope, exp: &ColumnCondition) -> E
                 ColumnScope::Root => scope.root,
             };
             let right = context.column(row, column);
-            apply(*operator, left, right, compared_type(operand))
+            apply(*operator, left, right, ty)
         }
         Comparison::DWithin {
             operator,
@@ -119,7 +170,7 @@ fn about_column(context: &mut Context, scope: Scope, exp: &ColumnCondition) -> E
         } => {
             let mut arguments = vec![left, value(context, from), value(context, distance)];
             arguments.extend(use_spheroid.iter().map(|spheroid| value(context, spheroid)));
-            shape_call(*operator, compared_type(operand), arguments)
+            shape_call(*operator, ty, arguments)
         }
         Comparison::RasterBand {
             operator,
@@ -135,16 +186,19 @@ fn about_column(context: &mut Context, scope: Scope, exp: &ColumnCondition) -> E
                 Operator::StIntersectsNbandGeom => vec![left, band, shape],
                 _ => vec![left, shape, band],
             };
-            shape_call(*operator, compared_type(operand), arguments)
+            shape_call(*operator, ty, arguments)
         }
     }
 }
 
 fn left_side(context: &mut Context, row: Alias, operand: &Operand) -> Expr {
-    let column = masked(context, row, operand.column(), operand.mask());
+    let value = match operand.value() {
+        OperandValue::Column(column) => masked(context, row, column, operand.mask()),
+        OperandValue::Computed(computed) => call::scalar(context, row, computed),
+    };
     match &operand.cast {
-        None => column,
-        Some(ty) => column.cast(type_name(ty)),
+        None => value,
+        Some(ty) => value.cast(type_name(ty)),
     }
 }
 
@@ -156,7 +210,7 @@ fn compared_type(operand: &Operand) -> &PgType {
 fn compare(
     context: &mut Context,
     operator: Operator,
-    (left, operand): (Expr, &Operand),
+    (left, ty): (Expr, &PgType),
     right: &TypedValue,
 ) -> Expr {
     let is_null = matches!(right.value, Value::Literal(None));
@@ -165,7 +219,7 @@ fn compare(
         Operator::Neq if is_null => null_or(Expr::IsNotNull(Box::new(left))),
         _ => {
             let right = value(context, right);
-            apply(operator, left, right, compared_type(operand))
+            apply(operator, left, right, ty)
         }
     }
 }

@@ -3,9 +3,17 @@
 use std::collections::HashMap;
 
 use graphloom_ir::TypedValue;
-use graphloom_sql::{Alias, Expr, Name, ParameterId, Target};
-use graphloom_vocab::ColumnName;
+use graphloom_sql::{Alias, Expr, Name, ParameterId, Target, TypeName};
+use graphloom_vocab::{ColumnName, QualifiedTable};
 use indexmap::IndexSet;
+
+/// What is read of a subselect's rows.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    columns: IndexSet<ColumnName>,
+    /// The table whose row is read as a whole.
+    row: Option<QualifiedTable>,
+}
 
 /// The state of planning one statement.
 #[derive(Default)]
@@ -13,8 +21,8 @@ pub(crate) struct Context {
     aliases: u32,
     values: Vec<TypedValue>,
     ids: HashMap<TypedValue, ParameterId>,
-    /// For a subselect that is written after what reads it: the columns read so far.
-    collected: HashMap<Alias, IndexSet<ColumnName>>,
+    /// For a subselect that is written after what reads it: what was read so far.
+    collected: HashMap<Alias, Carried>,
 }
 
 impl Context {
@@ -28,7 +36,7 @@ impl Context {
     /// A new alias for a subselect whose columns are those that turn out to be asked for.
     pub(crate) fn collecting_alias(&mut self) -> Alias {
         let alias = self.alias();
-        self.collected.insert(alias, IndexSet::new());
+        self.collected.insert(alias, Carried::default());
         alias
     }
 
@@ -36,15 +44,28 @@ impl Context {
     pub(crate) fn column(&mut self, alias: Alias, column: &ColumnName) -> Expr {
         match self.collected.get_mut(&alias) {
             None => Expr::Column(alias, Name::new(column.as_str())),
-            Some(columns) => {
-                columns.insert(column.clone());
+            Some(carried) => {
+                carried.columns.insert(column.clone());
                 Expr::Column(alias, carried_name(column))
             }
         }
     }
 
+    /// A whole row of a table, as an argument of a function: `t0.*`.
+    ///
+    /// A subselect's rows have no type of a table, so there the row is carried in a column.
+    pub(crate) fn whole_row(&mut self, alias: Alias, table: &QualifiedTable) -> Expr {
+        match self.collected.get_mut(&alias) {
+            None => Expr::Row(alias),
+            Some(carried) => {
+                carried.row = Some(table.clone());
+                Expr::Column(alias, Name::new(WHOLE_ROW))
+            }
+        }
+    }
+
     /// The columns asked for of a collecting alias, in order of appearance.
-    pub(crate) fn collected(&mut self, alias: Alias) -> IndexSet<ColumnName> {
+    pub(crate) fn collected(&mut self, alias: Alias) -> Carried {
         self.collected.remove(&alias).unwrap_or_default()
     }
 
@@ -66,6 +87,11 @@ impl Context {
     }
 }
 
+/// What a carried whole row is called.
+///
+/// It starts as [`ROW_NUMBER`] does, so that no column of a table is carried under the same name.
+const WHOLE_ROW: &str = "row_number_and_row";
+
 /// A column of the rows we number ourselves.
 pub(crate) const ROW_NUMBER: &str = "row_number";
 
@@ -79,20 +105,31 @@ fn carried_name(column: &ColumnName) -> Name {
     }
 }
 
-/// Output columns that carry a table's columns one level further out.
-pub(crate) fn carry(table: Alias, columns: &IndexSet<ColumnName>) -> Vec<Target> {
-    let target = |column: &ColumnName| {
+/// Output columns that carry on a table's columns, and its row, one level further out.
+pub(crate) fn carry(table: Alias, carried: &Carried) -> Vec<Target> {
+    let column = |column: &ColumnName| {
         let value = Expr::Column(table, Name::new(column.as_str()));
         Target::named(value, carried_name(column))
     };
-    columns.iter().map(target).collect()
+    let row = carried.row.as_ref().map(|name| {
+        let ty = TypeName::Qualified {
+            schema: Name::new(name.schema.as_str()),
+            name: Name::new(name.name.as_str()),
+        };
+        Target::named(Expr::Row(table).cast(ty), Name::new(WHOLE_ROW))
+    });
+    carried.columns.iter().map(column).chain(row).collect()
 }
 
 /// Output columns that carry on what a subselect of [`carry`] has.
-pub(crate) fn carry_on(subselect: Alias, columns: &IndexSet<ColumnName>) -> Vec<Target> {
-    let target = |column: &ColumnName| {
-        let name = carried_name(column);
-        Target::named(Expr::Column(subselect, name.clone()), name)
-    };
-    columns.iter().map(target).collect()
+pub(crate) fn carry_on(subselect: Alias, carried: &Carried) -> Vec<Target> {
+    let target = |name: Name| Target::named(Expr::Column(subselect, name.clone()), name);
+    let row = carried.row.as_ref().map(|_| Name::new(WHOLE_ROW));
+    carried
+        .columns
+        .iter()
+        .map(carried_name)
+        .chain(row)
+        .map(target)
+        .collect()
 }

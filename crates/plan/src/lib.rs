@@ -14,6 +14,7 @@
 //! them, are argued in `docs/sql-shapes.md`. Read `select.rs`, `rows.rs`, then `condition.rs`.
 
 mod aggregate;
+mod call;
 mod column;
 mod condition;
 mod context;
@@ -27,6 +28,7 @@ use graphloom_ir as ir;
 use graphloom_sql as sql;
 
 use crate::context::Context;
+pub use crate::value::typed_parameter;
 
 /// A statement that answers one root field.
 #[derive(Clone, Debug, PartialEq)]

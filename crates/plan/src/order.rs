@@ -9,6 +9,7 @@ use graphloom_sql::{
     AggregateArguments, Alias, Direction, Expr, Name, Nulls, OrderBy, Select, Target,
 };
 
+use crate::call;
 use crate::column::granted;
 use crate::context::Context;
 use crate::rows::{self, Link};
@@ -57,6 +58,7 @@ fn target<'a>(
 ) -> Expr {
     match target {
         ir::OrderTarget::Column(column) => granted(context, row, column),
+        ir::OrderTarget::Computed(computed) => call::scalar(context, row, computed),
         ir::OrderTarget::Object(join, rest) => {
             let related = find_or_add(context, row, known, join);
             let value = self::target(context, related.row, &mut related.further, rest);

@@ -1,9 +1,10 @@
 //! Rows of a table: the only place where a table gets into `FROM`, and its access filter with it.
 
-use graphloom_ir::{SelectArguments, TableAccess, TypedValue, Value};
+use graphloom_ir::{Rows, SelectArguments, TableAccess, TypedValue, Value};
 use graphloom_sql::{Alias, Expr, FromItem, Join, JoinKind, Name, Select};
 use graphloom_vocab::ColumnName;
 
+use crate::call;
 use crate::column::granted;
 use crate::condition::{Scope, conjuncts};
 use crate::context::Context;
@@ -35,12 +36,17 @@ pub(crate) fn source(
     link: Option<Link<'_>>,
 ) -> (Alias, Select) {
     let row = context.alias();
-    let table = FromItem::Table {
-        schema: Name::new(access.table().schema.as_str()),
-        table: Name::new(access.table().name.as_str()),
-        alias: row,
+    let outer = link.as_ref().map(|link| link.outer);
+    let item = match access.rows() {
+        Rows::Table => FromItem::Table {
+            schema: Name::new(access.table().schema.as_str()),
+            table: Name::new(access.table().name.as_str()),
+            alias: row,
+        },
+        Rows::Function(call) => call::rows(context, outer, call, row),
+        Rows::Statement(statement) => call::native(context, statement, row),
     };
-    let mut select = Select::default().from(table);
+    let mut select = Select::default().from(item);
     let mut filter = Vec::new();
     for (ours, theirs) in link.iter().flat_map(|link| link.mapping) {
         let outer = link.as_ref().map_or(row, |link| link.outer);

@@ -4,7 +4,7 @@ use graphloom_ir::{Field, FieldValue, Output, TableSelect};
 use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select};
 
 use crate::aggregate::aggregate;
-use crate::column::selected;
+use crate::column::{computed, selected};
 use crate::context::{Context, carry};
 use crate::object::{Pairs, RowObject, list_or_empty};
 use crate::rows::{self, Link, Ordering, Request};
@@ -100,7 +100,10 @@ fn costs(field: &Field) -> bool {
                 || column.json_path.is_some()
                 || column.column.mask().is_some()
         }
-        FieldValue::Object(..) | FieldValue::Array(..) | FieldValue::Aggregate(..) => true,
+        FieldValue::Computed(_)
+        | FieldValue::Object(..)
+        | FieldValue::Array(..)
+        | FieldValue::Aggregate(..) => true,
     }
 }
 
@@ -170,6 +173,7 @@ fn field_value(
     match value {
         FieldValue::Typename(name) => Expr::text(name),
         FieldValue::Column(column) => selected(context, row, column),
+        FieldValue::Computed(field) => computed(context, row, field),
         FieldValue::Object(join, select) => {
             let object = one(context, link(&join.mapping), select);
             related.put(context, object)

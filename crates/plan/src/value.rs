@@ -2,7 +2,7 @@
 
 use graphloom_catalog::{PgType, ScalarKind, TypeKind};
 use graphloom_ir::{TypedValue, Value};
-use graphloom_sql::{Expr, Function, Name, TypeName};
+use graphloom_sql::{Expr, Function, Name, ParameterId, TypeName};
 
 use crate::context::Context;
 
@@ -54,7 +54,12 @@ pub(crate) fn value(context: &mut Context, value: &TypedValue) -> Expr {
         }
         _ => {}
     }
-    let parameter = Expr::parameter(context.parameter(value));
+    typed_parameter(ty, context.parameter(value))
+}
+
+/// A parameter of a type, sent as the type's text: `$1::int4`; geometries as GeoJSON.
+pub fn typed_parameter(ty: &PgType, id: ParameterId) -> Expr {
+    let parameter = Expr::parameter(id);
     match ty.scalar_kind() {
         ScalarKind::Geometry => geometry(ty, parameter),
         ScalarKind::Geography => geometry(ty, parameter).cast(type_name(ty)),

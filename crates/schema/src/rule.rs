@@ -244,7 +244,7 @@ impl<'a> Compiler<'a> {
         if column.ty.base().name != operand.ty().base().name {
             return Err(format!(
                 "incompatible column types: {:?}, {name:?}",
-                operand.column()
+                operand.value()
             ));
         }
         Ok(Comparison::Column {

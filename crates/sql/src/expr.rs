@@ -19,6 +19,8 @@ pub enum Expr {
     Cast(Box<Expr>, TypeName),
     /// `f(a, b)`
     Call(Function, Vec<Expr>),
+    /// `"name" => a`, as an argument of a function.
+    Named(Name, Box<Expr>),
     /// `count(DISTINCT a) FILTER (WHERE b)`
     Aggregate(Box<AggregateCall>),
     /// `row_number() OVER (ORDER BY a)`

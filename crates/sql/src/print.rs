@@ -3,14 +3,16 @@
 //! Parameters are numbered in order of appearance, equal ids share a number. Operands are put in
 //! parentheses unless they are atoms, so no table of precedences can be wrong.
 
+mod insert;
+
 use std::fmt::Write;
 
 use crate::quote::{write_identifier, write_literal};
 use crate::select::Ordinality;
 use crate::{
     AggregateArguments, AggregateCall, Alias, CaseBranch, CommonTable, Direction, Expr, FromItem,
-    Function, Join, JoinKind, Literal, Name, Nulls, OrderBy, ParameterId, Quantifier, Select,
-    Statement, Target, TypeName, WindowCall,
+    Function, Join, JoinKind, Literal, Name, NativePart, Nulls, OrderBy, ParameterId, Quantifier,
+    Select, Statement, Target, TypeName, WindowCall,
 };
 
 /// The text of a statement and its parameters. Only [`print`] makes one.
@@ -107,17 +109,22 @@ impl Printer {
     fn statement(&mut self, statement: &Statement) {
         match statement {
             Statement::Select(select) => self.select(select),
+            Statement::Insert(insert) => self.insert(insert),
         }
     }
 
     /// `(…)` around a select, one level deeper.
     fn parenthesised(&mut self, select: &Select) {
+        self.nested(|printer| printer.select(select));
+    }
+
+    fn nested(&mut self, print: impl FnOnce(&mut Self)) {
         self.push("(");
         self.depth += 1;
         if self.layout == Layout::Indented {
             self.line();
         }
-        self.select(select);
+        print(self);
         self.depth -= 1;
         if self.layout == Layout::Indented {
             self.line();
@@ -175,9 +182,7 @@ impl Printer {
         self.list(tables, |printer, table| {
             printer.alias(table.alias);
             printer.push(" AS ");
-            match &table.statement {
-                Statement::Select(select) => printer.parenthesised(select),
-            }
+            printer.nested(|printer| printer.statement(&table.statement));
         });
         match self.layout {
             Layout::Line => self.push(" "),
@@ -252,6 +257,18 @@ impl Printer {
                 self.alias(*alias);
                 self.column_names(columns);
             }
+            FromItem::Native { parts, alias } => {
+                self.push("(");
+                for part in parts {
+                    match part {
+                        NativePart::Text(text) => self.push(text),
+                        NativePart::Expr(expr) => self.operand(expr),
+                    }
+                }
+                // A line of its own: the admin's text may end in a comment.
+                self.push("\n) ");
+                self.alias(*alias);
+            }
             FromItem::Join(join) => self.join(join),
         }
     }
@@ -322,6 +339,11 @@ impl Printer {
                 self.type_name(ty);
             }
             Expr::Call(function, arguments) => self.call(function, arguments),
+            Expr::Named(name, value) => {
+                self.name(name);
+                self.push(" => ");
+                self.expr(value);
+            }
             Expr::Aggregate(call) => self.aggregate(call),
             Expr::Window(call) => self.window(call),
             Expr::Binary(left, operator, right) => {
@@ -522,6 +544,7 @@ fn is_atom(expr: &Expr) -> bool {
             _ => false,
         },
         Expr::Binary(..)
+        | Expr::Named(..)
         | Expr::Quantified(..)
         | Expr::Not(_)
         | Expr::IsNull(_)

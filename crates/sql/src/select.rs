@@ -1,12 +1,14 @@
-//! Statements: `SELECT` now; `INSERT`, `UPDATE` and `DELETE` will stand beside it.
+//! Statements: `SELECT` and `INSERT` (`insert.rs`); `UPDATE` and `DELETE` will stand beside them.
 
-use crate::{Alias, Expr, Function, Name};
+use crate::{Alias, Expr, Function, Insert, Name};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
     /// `SELECT`, with or without `WITH`.
     Select(Select),
+    /// `INSERT`
+    Insert(Insert),
 }
 
 /// `WITH … SELECT …` (Postgres manual, SELECT).
@@ -132,6 +134,13 @@ pub enum FromItem {
         /// Names for its columns; empty: its own.
         columns: Vec<Name>,
     },
+    /// `(…) t0`: a statement that an admin wrote (native queries), with expressions in marked places.
+    Native {
+        /// In order.
+        parts: Vec<NativePart>,
+        /// Our name for its rows.
+        alias: Alias,
+    },
     /// `(VALUES (a, b), …) t0("a", "b")`
     Values {
         /// Rows of equal length.
@@ -143,6 +152,15 @@ pub enum FromItem {
     },
     /// `a LEFT JOIN b ON c`
     Join(Box<Join>),
+}
+
+/// A piece of a statement that an admin wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NativePart {
+    /// Printed as it is: the one text that is not ours, for it is the admin's own SQL.
+    Text(std::sync::Arc<str>),
+    /// An expression in a place the admin marked.
+    Expr(Expr),
 }
 
 /// Whether a function's rows are numbered.

@@ -1,7 +1,7 @@
 //! What the printer writes, on small trees.
 
 use super::*;
-use crate::BinaryOperator;
+use crate::{BinaryOperator, Insert, InsertValue};
 
 fn line(select: Select) -> String {
     print(&Statement::Select(select), Layout::Line).text
@@ -136,5 +136,35 @@ fn aggregates_and_windows() {
         line(Select::of(Expr::Array(parts))),
         "SELECT ARRAY[json_agg(DISTINCT t0.\"a\" ORDER BY t0.\"a\") FILTER (WHERE t0.\"b\"), \
          row_number() OVER (PARTITION BY t0.\"a\"), count(*)]"
+    );
+}
+
+#[test]
+fn rows_are_inserted() {
+    let insert = |columns: &[&str], rows| Insert {
+        schema: Name::new("public"),
+        table: Name::new("user"),
+        alias: Alias::new(0),
+        columns: columns.iter().map(|name| Name::new(*name)).collect(),
+        rows,
+        returning: vec![Target::unnamed(column(0, "id"))],
+    };
+    let given = InsertValue::Given(parameter(0).cast(TypeName::Builtin("int4")));
+    let rows = vec![vec![given], vec![InsertValue::Default]];
+    let with = Select {
+        with: vec![CommonTable {
+            alias: Alias::new(1),
+            statement: Statement::Insert(insert(&["n"], rows)),
+        }],
+        ..Select::of(Expr::integer(1))
+    };
+    assert_eq!(
+        line(with),
+        r#"WITH t1 AS (INSERT INTO "public"."user" AS t0 ("n") VALUES ($1::int4), (DEFAULT) RETURNING t0."id") SELECT 1"#
+    );
+    let empty = Statement::Insert(insert(&[], vec![Vec::new()]));
+    assert_eq!(
+        print(&empty, Layout::Line).text,
+        r#"INSERT INTO "public"."user" AS t0 DEFAULT VALUES RETURNING t0."id""#
     );
 }
