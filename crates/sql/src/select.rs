@@ -4,6 +4,10 @@ use crate::{Alias, Expr, Function, Insert, Name};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one per request, never a list of them"
+)]
 pub enum Statement {
     /// `SELECT`, with or without `WITH`.
     Select(Select),
