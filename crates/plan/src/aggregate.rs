@@ -1,10 +1,13 @@
 //! Aggregates over rows, and the rows themselves.
 //!
-//! Both come from the same rows, read once. The access's row limit caps `nodes` alone.
+//! Both come from the same rows, read once, but for one case: where the access's row limit caps `nodes`, which
+//! it does alone, and the user cut out no window. Then the capped list is read by itself, for it can stop
+//! early and the aggregates need neither its order nor its columns.
 
 use graphloom_ir::{
     AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
-    AggregateSelect, AggregatedField, AggregatedValue, Distinct, Field, GrantedColumn, TableSelect,
+    AggregateSelect, AggregatedField, AggregatedValue, Distinct, Field, GrantedColumn, Rows,
+    SelectArguments, TableSelect,
 };
 use graphloom_sql::{
     AggregateArguments, AggregateCall, Alias, BinaryOperator, Expr, FromItem, Function, Name,
@@ -15,7 +18,7 @@ use crate::column::{granted, output};
 use crate::context::{Context, ROW_NUMBER, carry, carry_on};
 use crate::object::{Pairs, list_or_empty, object};
 use crate::rows::{self, Link, Ordering, Request};
-use crate::select::{Related, list_rows, pairs};
+use crate::select::{Related, list, list_rows, pairs};
 
 /// `SELECT json_build_object('aggregate', …, 'nodes', …) FROM …`: always one row.
 pub(crate) fn aggregate(
@@ -36,10 +39,10 @@ pub(crate) fn aggregate(
     }
     if !wants.aggregates && nodes_times == 0 {
         let nowhere = Source::all(context.alias());
-        return Select::of(object(values(context, &nowhere, select)));
+        return Select::of(whole(context, link, &nowhere, select));
     }
     let (source, pending) = source(context, link, select, wants);
-    let whole = object(values(context, &source, select));
+    let whole = whole(context, link, &source, select);
     Select {
         targets: vec![Target::unnamed(whole)],
         ..pending.close(context, &source)
@@ -56,16 +59,24 @@ struct Wants {
 /// The rows that are aggregated.
 struct Source {
     row: Alias,
-    /// How many of them are nodes too; `None`: all.
-    nodes_max: Option<u64>,
+    nodes: NodeRows,
+}
+
+/// Which rows `nodes` shows.
+#[derive(Clone, Copy)]
+enum NodeRows {
+    /// Those that are aggregated.
+    Same,
+    /// The first so many of them, by [`ROW_NUMBER`].
+    Numbered(u64),
+    /// Those of a list of its own.
+    Apart,
 }
 
 impl Source {
     fn all(row: Alias) -> Self {
-        Self {
-            row,
-            nodes_max: None,
-        }
+        let nodes = NodeRows::Same;
+        Self { row, nodes }
     }
 }
 
@@ -126,9 +137,10 @@ fn source(
 ) -> (Source, Pending) {
     let arguments = &select.arguments;
     let nodes_max = select.access.limit().filter(|_| wants.nodes);
+    let apart = nodes_max.is_some() && wants.aggregates && may_read_twice(select);
     let request = Request {
         arguments,
-        ordering: if wants.nodes {
+        ordering: if wants.nodes && !apart {
             Ordering::Matters
         } else {
             Ordering::Unseen
@@ -136,23 +148,33 @@ fn source(
         cap: nodes_max.filter(|_| !wants.aggregates),
     };
     let (row, rows) = rows::requested(context, &select.access, link, request);
-    if nodes_max.is_some() && wants.aggregates {
-        let row_outside = context.collecting_alias();
-        let source = Source {
-            row: row_outside,
-            nodes_max,
-        };
-        return (source, Pending::Numbered(row, rows));
+    if apart {
+        let nodes = NodeRows::Apart;
+        return (Source { row, nodes }, Pending::Direct(rows));
     }
-    let is_table = rows.order_by.is_empty()
-        && rows.distinct_on.is_empty()
-        && rows.limit.is_none()
-        && rows.offset.is_none();
-    if is_table {
+    if let Some(nodes_max) = nodes_max.filter(|_| wants.aggregates) {
+        let outside = Source {
+            row: context.collecting_alias(),
+            nodes: NodeRows::Numbered(nodes_max),
+        };
+        return (outside, Pending::Numbered(row, rows));
+    }
+    if !has_window(arguments) && rows.order_by.is_empty() && rows.limit.is_none() {
         return (Source::all(row), Pending::Direct(rows));
     }
-    let row_outside = context.collecting_alias();
-    (Source::all(row_outside), Pending::Window(row, rows))
+    let outside = Source::all(context.collecting_alias());
+    (outside, Pending::Window(row, rows))
+}
+
+/// Whether reading the rows twice gives the same rows, without cutting a window out twice: those of a
+/// function or a statement may differ each time.
+fn may_read_twice(select: &AggregateSelect) -> bool {
+    matches!(select.access.rows(), Rows::Table) && !has_window(&select.arguments)
+}
+
+/// Whether the user asked for part of the rows only.
+fn has_window(arguments: &SelectArguments) -> bool {
+    arguments.limit.is_some() || arguments.offset.is_some() || !arguments.distinct_on.is_empty()
 }
 
 fn has_aggregates(value: &AggregateFieldValue) -> bool {
@@ -175,15 +197,19 @@ fn nodes_of(field: &AggregateField) -> Option<&[Field]> {
     }
 }
 
-/// Only `nodes`: a list inside an object.
-fn nodes_only(context: &mut Context, link: Option<Link<'_>>, select: &AggregateSelect) -> Select {
-    let nodes = select.fields.iter().find_map(nodes_of).unwrap_or_default();
-    let listed = TableSelect {
+/// The nodes as a list.
+fn listed(select: &AggregateSelect, nodes: &[Field]) -> TableSelect {
+    TableSelect {
         access: select.access.clone(),
         arguments: select.arguments.clone(),
         fields: nodes.to_vec(),
-    };
-    let (node, from) = list_rows(context, link, &listed);
+    }
+}
+
+/// Only `nodes`: a list inside an object.
+fn nodes_only(context: &mut Context, link: Option<Link<'_>>, select: &AggregateSelect) -> Select {
+    let nodes = select.fields.iter().find_map(nodes_of).unwrap_or_default();
+    let (node, from) = list_rows(context, link, &listed(select, nodes));
     let each = AggregateArguments::All(vec![node]);
     let mut list = Some(list_or_empty(Expr::aggregate("json_agg", each)));
     let mut pairs = Pairs::with_capacity(select.fields.len());
@@ -204,28 +230,37 @@ fn constants(context: &mut Context, fields: &[AggregateOpField]) -> Expr {
     aggregates(context, nowhere, fields)
 }
 
-/// The pairs of the whole object.
-fn values(context: &mut Context, source: &Source, select: &AggregateSelect) -> Pairs {
+/// The whole object.
+fn whole(
+    context: &mut Context,
+    link: Option<Link<'_>>,
+    source: &Source,
+    select: &AggregateSelect,
+) -> Expr {
     let mut pairs = Pairs::with_capacity(select.fields.len());
     for field in &select.fields {
         let value = match &field.value {
             AggregateFieldValue::Typename(name) => Expr::text(name),
             AggregateFieldValue::Aggregate(fields) => aggregates(context, source.row, fields),
-            AggregateFieldValue::Nodes(fields) => nodes(context, source, fields),
+            AggregateFieldValue::Nodes(fields) => match source.nodes {
+                NodeRows::Apart => Expr::subselect(list(context, link, &listed(select, fields))),
+                NodeRows::Same => nodes(context, source.row, fields, None),
+                NodeRows::Numbered(max) => {
+                    let cap = Expr::integer(i64::try_from(max).unwrap_or(i64::MAX));
+                    let number = Expr::Column(source.row, Name::new(ROW_NUMBER));
+                    let filter = number.binary(BinaryOperator::LessOrEqual, cap);
+                    nodes(context, source.row, fields, Some(filter))
+                }
+            },
         };
         pairs.push((field.key.clone(), value));
     }
-    pairs
+    object(pairs)
 }
 
 /// `coalesce(json_agg(json_build_object(…)) FILTER (WHERE t1."row_number" <= 10), '[]')`
-fn nodes(context: &mut Context, source: &Source, fields: &[Field]) -> Expr {
-    let node = object(pairs(context, source.row, fields, &mut Related::InPlace));
-    let filter = source.nodes_max.map(|nodes_max| {
-        let nodes_max = i64::try_from(nodes_max).unwrap_or(i64::MAX);
-        Expr::Column(source.row, Name::new(ROW_NUMBER))
-            .binary(BinaryOperator::LessOrEqual, Expr::integer(nodes_max))
-    });
+fn nodes(context: &mut Context, row: Alias, fields: &[Field], filter: Option<Expr>) -> Expr {
+    let node = object(pairs(context, row, fields, &mut Related::InPlace));
     list_or_empty(Expr::Aggregate(Box::new(AggregateCall {
         function: Function::Builtin("json_agg"),
         arguments: AggregateArguments::All(vec![node]),

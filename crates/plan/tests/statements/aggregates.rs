@@ -189,6 +189,19 @@ fn the_row_limit_caps_nodes_alone() {
         &SourceQuery::Aggregate(aggregate(&seen, arguments.clone(), fields)),
         r#"{"aggregate":{"count":5},"nodes":[{"id":5},{"id":4}]}"#,
     );
+    let no_window = SelectArguments {
+        order_by: vec![descending(&seen, "id")],
+        ..filtered(is(&seen, "id", Operator::Lt, int(6)))
+    };
+    let fields = vec![
+        ops(vec![("count", count())]),
+        nodes(columns(&seen, &["id"])),
+    ];
+    check(
+        "aggregate_limit_apart",
+        &SourceQuery::Aggregate(aggregate(&seen, no_window, fields)),
+        r#"{"aggregate":{"count":5},"nodes":[{"id":5},{"id":4}]}"#,
+    );
     let only_count = vec![ops(vec![("count", count())])];
     check(
         "aggregate_limit_no_nodes",
@@ -207,6 +220,7 @@ fn the_row_limit_caps_nodes_alone() {
 fn a_row_number_column_of_the_table_is_not_ours() {
     let seen = permitted(&odd_table(), BoolExp::always(), Some(1));
     let arguments = SelectArguments {
+        limit: Some(int(2)),
         order_by: vec![ascending(&seen, "Id 1")],
         ..SelectArguments::default()
     };
