@@ -1,17 +1,22 @@
 //! The administration service: one writer at a time over metadata, schema and sources.
+//!
+//! A request goes: decode → admin only → lock → catch up with other instances → run its commands on a
+//! [`Work`] → store → serve. A request that changes nothing takes no lock and works on what is served.
+//! Read next: `request.rs` (decoding), `run.rs` (commands), `work.rs` (what is kept).
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use graphloom_vocab::{Error, Json, JsonObject, Result, Session};
+use graphloom_execute::Engine;
+use graphloom_store::Store;
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
+use tokio::sync::watch;
 
-/// What the service needs to know of the process it runs in.
-#[derive(Clone, Debug, Default)]
-pub struct AdminOptions {
-    /// The process environment, for `from_env` and `{{VAR}}` in metadata.
-    pub environment: HashMap<String, String>,
-    /// The URL of the `default` source when metadata has none (`HASURA_GRAPHQL_DATABASE_URL`).
-    pub default_database_url: Option<String>,
-}
+use crate::background;
+use crate::options::AdminOptions;
+use crate::request::{Endpoint, Request};
+use crate::run;
+use crate::source::Refresh;
+use crate::work::{Shared, Work, read_document};
 
 /// What `/healthz` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,34 +30,133 @@ pub enum Health {
 }
 
 /// Metadata, schema building and run_sql behind one lock.
-pub struct Admin {}
+pub struct Admin {
+    shared: Arc<Shared>,
+    /// Ends the background tasks when it is dropped.
+    _background: background::Tasks,
+}
 
 impl Admin {
+    /// Reads the stored document, opens its sources and has the engine serve them.
+    ///
+    /// A source that cannot be used is no error: its objects are inconsistent until it can. Errors are
+    /// those of the metadata database and of a document that cannot be read.
+    pub async fn start(
+        options: AdminOptions,
+        store: Store,
+        engine: Arc<Engine>,
+    ) -> Result<Arc<Self>> {
+        let shared = Arc::new(Shared::new(options, store, engine));
+        {
+            let _writer = shared.writer.lock().await;
+            begin(&shared).await?;
+        }
+        let background = background::start(&shared);
+        Ok(Arc::new(Self {
+            shared,
+            _background: background,
+        }))
+    }
+
     /// `POST /v1/metadata`: `{type, version?, args, resource_version?}`. Admin only.
     pub async fn metadata(&self, session: &Session, body: Json) -> Result<Json> {
-        let _ = (session, body);
-        Err(Error::unexpected("not wired yet"))
+        self.serve(Endpoint::Metadata, session, body).await
     }
 
     /// `POST /v2/query`: `run_sql`, `bulk`, … Admin only.
     pub async fn query_v2(&self, session: &Session, body: Json) -> Result<Json> {
-        let _ = (session, body);
-        Err(Error::unexpected("not wired yet"))
+        self.serve(Endpoint::QueryV2, session, body).await
     }
 
     /// `POST /v1/query`: the deprecated combined API.
     pub async fn query_v1(&self, session: &Session, body: Json) -> Result<Json> {
-        let _ = (session, body);
-        Err(Error::unexpected("not wired yet"))
+        self.serve(Endpoint::QueryV1, session, body).await
     }
 
     /// For `/healthz`.
     pub async fn health(&self) -> Health {
-        Health::MetadataDatabaseDown
+        if self.shared.store.ping().await.is_err() {
+            return Health::MetadataDatabaseDown;
+        }
+        let state = self.shared.state.load();
+        match state.candidate.schema().is_consistent() {
+            true => Health::Ok,
+            false => Health::Inconsistent,
+        }
     }
 
-    /// Metadata-dependent parts of `GET /v1alpha1/config`.
+    /// Metadata-dependent parts of `GET /v1alpha1/config`: none yet.
     pub fn config(&self) -> JsonObject {
         JsonObject::new()
     }
+
+    /// The version of the document that is served.
+    pub fn resource_version(&self) -> i32 {
+        self.shared.state.load().version.number()
+    }
+
+    /// Tells the schema generation that is served, whenever it changes.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.shared.served.subscribe()
+    }
+
+    /// One line per object that is not served, for the log: its name and why.
+    pub fn inconsistencies(&self) -> Vec<String> {
+        let state = self.shared.state.load();
+        let found = state.candidate.schema().inconsistencies.iter();
+        found.map(|i| format!("{}: {}", i.name, i.reason)).collect()
+    }
+
+    async fn serve(&self, endpoint: Endpoint, session: &Session, body: Json) -> Result<Json> {
+        let request = Request::parse(endpoint, &body)?;
+        if !session.role.is_admin() {
+            let message = "restricted access : admin only";
+            let error = Error::new(ErrorCode::AccessDenied, message);
+            return Err(error.at(ErrorPath::keys(&["args"])));
+        }
+        drop(body);
+        // A task of its own: a client that goes away must not leave a change half-way.
+        let shared = self.shared.clone();
+        let done = tokio::spawn(async move { perform(shared, request).await }).await;
+        done.unwrap_or_else(|_| Err(Error::unexpected("Internal Server Error")))
+    }
+}
+
+async fn perform(shared: Arc<Shared>, request: Request) -> Result<Json> {
+    if !request.command.is_change() {
+        let mut work = Work::begin(&shared);
+        return run::run(&mut work, request.command).await;
+    }
+    let _writer = shared.writer.lock().await;
+    let mut work = Work::begin(&shared);
+    work.catch_up().await?;
+    work.expect_version(request.resource_version)?;
+    let result = run::run(&mut work, request.command).await?;
+    work.commit().await?;
+    Ok(result)
+}
+
+/// The first state: the stored document, with the `default` source if it has none at all.
+async fn begin(shared: &Arc<Shared>) -> Result<()> {
+    let stored = shared.store.load().await;
+    let stored = stored.map_err(|error| error.to_error())?;
+    let mut metadata = read_document(&stored.document)?;
+    let default = shared.options.default_source.as_ref();
+    let added = default.filter(|_| metadata.sources.is_empty());
+    if let Some(default) = added {
+        let name = SourceName::new("default");
+        let source = crate::apply::new_source(name.clone(), default.configuration());
+        metadata.sources.insert(name, source);
+    }
+    let mut work = Work::begin(shared);
+    work.version = stored.version;
+    work.candidate = work.candidate(Arc::new(metadata), &Refresh::all()).await;
+    if added.is_some() {
+        return work.commit().await;
+    }
+    shared.publish(crate::state::State {
+        version: work.version,
+        candidate: work.candidate,
+    });
+    Ok(())
 }

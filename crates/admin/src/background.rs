@@ -1,0 +1,168 @@
+//! What happens outside of requests: sources that were away come back, changes of other instances
+//! arrive.
+//!
+//! Both ask without the writer's lock and take it only to replace the state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use graphloom_vocab::SourceName;
+use tokio::task::JoinHandle;
+
+use crate::options::AdminEvent;
+use crate::source::{Refresh, SourceFailure};
+use crate::state::State;
+use crate::work::{CatchUp, Shared, Work};
+
+/// Pauses between attempts to reach a source that cannot be used: the first, and the longest.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// The running tasks; they end with this value.
+pub(crate) struct Tasks(Vec<JoinHandle<()>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Starts the tasks. They hold the shared state weakly.
+pub(crate) fn start(shared: &Arc<Shared>) -> Tasks {
+    let mut tasks = vec![tokio::spawn(recover(Arc::downgrade(shared)))];
+    if let Some(interval) = shared.options.sync_interval {
+        tasks.push(tokio::spawn(synchronize(Arc::downgrade(shared), interval)));
+    }
+    Tasks(tasks)
+}
+
+impl Shared {
+    fn tell(&self, event: &AdminEvent) {
+        if let Some(observer) = &self.options.observer {
+            observer(event);
+        }
+    }
+}
+
+/// Tries sources that cannot be used until they can.
+async fn recover(shared: Weak<Shared>) {
+    let mut pause = RETRY_MIN;
+    let mut told = BTreeMap::new();
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let failed = failed_sources(&shared);
+        told.retain(|name, _| failed.contains_key(name));
+        if failed.is_empty() {
+            pause = RETRY_MIN;
+            continue;
+        }
+        for (name, failure) in &failed {
+            if told.insert(name.clone(), failure.clone()).as_ref() != Some(failure) {
+                let reason = failure.message.as_ref().unwrap_or(&failure.reason);
+                shared.tell(&AdminEvent::SourceUnavailable {
+                    source: name.clone(),
+                    reason: reason.clone(),
+                });
+            }
+        }
+        let recovered = try_again(&shared, failed.keys().map(String::as_str)).await;
+        pause = if recovered.is_empty() {
+            (pause * 2).min(RETRY_MAX)
+        } else {
+            RETRY_MIN
+        };
+        for source in recovered {
+            told.remove(&source);
+            shared.tell(&AdminEvent::SourceRecovered { source });
+        }
+    }
+}
+
+/// Sources with settings that could be resolved, and whose database could not be read.
+fn failed_sources(shared: &Shared) -> BTreeMap<String, SourceFailure> {
+    let state = shared.state.load();
+    let sources = state.candidate.sources.iter();
+    let failed = sources.filter_map(|(name, source)| {
+        let failure = source.catalog.as_ref().err()?;
+        source.pool.as_ref()?;
+        Some((name.as_str().to_owned(), failure.clone()))
+    });
+    failed.collect()
+}
+
+/// Those of the named sources that can be used now, and are served from here on.
+async fn try_again<'a>(shared: &Arc<Shared>, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut reachable = Vec::new();
+    for name in names {
+        let pool = {
+            let state = shared.state.load();
+            let source = state.candidate.sources.get(&SourceName::new(name));
+            source.and_then(|source| source.pool.clone())
+        };
+        if let Some(pool) = pool
+            && pool.get().await.is_ok()
+        {
+            reachable.push(name.to_owned());
+        }
+    }
+    if reachable.is_empty() {
+        return reachable;
+    }
+    let _writer = shared.writer.lock().await;
+    let work = Work::begin(shared);
+    let refresh = Refresh::sources(reachable.iter().map(String::as_str));
+    let candidate = work.candidate(work.metadata().clone(), &refresh).await;
+    let version = work.version;
+    shared.publish(State { version, candidate });
+    let failed = failed_sources(shared);
+    reachable.retain(|name| !failed.contains_key(name));
+    reachable
+}
+
+/// Asks for the stored version, and reads the document anew when another instance has changed it.
+async fn synchronize(shared: Weak<Shared>, interval: Duration) {
+    let mut is_failing = false;
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        match sync(&shared).await {
+            Ok(CatchUp::Current) => is_failing = false,
+            Ok(CatchUp::Reloaded) => {
+                is_failing = false;
+                let resource_version = shared.state.load().version.number();
+                shared.tell(&AdminEvent::Synchronized { resource_version });
+            }
+            Err(reason) => {
+                if !is_failing {
+                    shared.tell(&AdminEvent::SyncFailed { reason });
+                }
+                is_failing = true;
+            }
+        }
+    }
+}
+
+async fn sync(shared: &Arc<Shared>) -> Result<CatchUp, String> {
+    let known = shared.state.load().version;
+    let current = shared.store.current_version().await;
+    if current.map_err(|error| error.to_string())? == known {
+        return Ok(CatchUp::Current);
+    }
+    let _writer = shared.writer.lock().await;
+    let mut work = Work::begin(shared);
+    let caught_up = work.catch_up().await;
+    let caught_up = caught_up.map_err(|error| error.message().to_owned())?;
+    if caught_up == CatchUp::Reloaded {
+        shared.publish(State {
+            version: work.version,
+            candidate: work.candidate,
+        });
+    }
+    Ok(caught_up)
+}

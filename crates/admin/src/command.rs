@@ -1,0 +1,314 @@
+//! Commands, as decoded: every one is a value before anything of its request runs.
+
+use graphloom_metadata::Document;
+use graphloom_metadata::types::{
+    DeletePermission, InsertPermission, Permission, Relationship, SelectPermission,
+    SourceConfiguration, SourceCustomization, TableConfiguration, UpdatePermission,
+};
+use graphloom_schema::RelationshipKind;
+use graphloom_vocab::{Json, JsonObject, QualifiedTable, RelationshipName, RoleName, SourceName};
+
+/// A command of any of the three endpoints.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    /// One change to the document.
+    Change(Change),
+    /// `track_tables`
+    TrackTables(Many<TrackTable>),
+    /// `untrack_tables`
+    UntrackTables(Many<UntrackTable>),
+    /// `replace_metadata`
+    Replace(Box<Replace>),
+    /// `clear_metadata`
+    Clear,
+    /// `drop_inconsistent_metadata`
+    DropInconsistent,
+    /// `reload_metadata`
+    Reload(Reload),
+    /// `export_metadata`
+    Export(Version),
+    /// `get_inconsistent_metadata`
+    GetInconsistent,
+    /// `get_catalog_state`
+    GetCatalogState,
+    /// `set_catalog_state`
+    SetCatalogState(Client, Json),
+    /// `bulk`: the first error ends it.
+    Bulk(Vec<Command>),
+    /// `bulk_keep_going`: errors stand in place of results.
+    BulkKeepGoing(Vec<Command>),
+    /// `bulk_atomic`: one check at the end.
+    BulkAtomic(Vec<Command>),
+    /// `run_sql`
+    RunSql(RunSql),
+    /// `insert` of the legacy query language.
+    Insert(Insert),
+    /// A command that v2 has and this build does not.
+    NotBuilt(String),
+}
+
+/// A change to the document that a pure function makes.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    AddSource(Box<AddSource>),
+    UpdateSource(Box<UpdateSource>),
+    DropSource {
+        name: SourceName,
+        cascade: Cascade,
+    },
+    RenameSource {
+        name: SourceName,
+        new_name: SourceName,
+    },
+    TrackTable(Box<TrackTable>),
+    UntrackTable(UntrackTable),
+    SetTableConfiguration(TableId, Box<TableConfiguration>),
+    SetTableIsEnum(TableId, Enumeration),
+    CreateRelationship(TableId, RelationshipKind, Box<Relationship>),
+    DropRelationship(TableId, RelationshipName, Cascade),
+    RenameRelationship(TableId, RelationshipName, RelationshipName),
+    SetRelationshipComment(TableId, RelationshipName, Option<String>),
+    CreatePermission(TableId, Box<AnyPermission>),
+    DropPermission(TableId, RoleName, PermissionKind),
+    SetPermissionComment(TableId, RoleName, PermissionKind, Option<String>),
+}
+
+/// A table of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TableId {
+    pub(crate) source: SourceName,
+    pub(crate) table: QualifiedTable,
+}
+
+impl TableId {
+    /// As messages about several tables name it: `default.author`.
+    pub(crate) fn display(&self) -> String {
+        format!("{}.{}", self.source, self.table.display_name())
+    }
+}
+
+/// What happens to objects that depend on what is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cascade {
+    /// Nothing: the command is refused.
+    Refuse,
+    /// They are dropped too.
+    Drop,
+}
+
+/// Whether a table's rows are the values of an enum type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Enumeration {
+    Plain,
+    Enum,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AddSource {
+    pub(crate) name: SourceName,
+    pub(crate) configuration: SourceConfiguration,
+    pub(crate) customization: SourceCustomization,
+    pub(crate) health_check: Option<Json>,
+    /// `replace_configuration`: what is there already is changed instead of refused.
+    pub(crate) existing: Existing,
+}
+
+/// What to do with something that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    Replace,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct UpdateSource {
+    pub(crate) name: SourceName,
+    pub(crate) configuration: Option<SourceConfiguration>,
+    pub(crate) customization: Option<SourceCustomization>,
+    pub(crate) health_check: Option<Json>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TrackTable {
+    pub(crate) id: TableId,
+    pub(crate) enumeration: Enumeration,
+    pub(crate) configuration: TableConfiguration,
+    /// `apollo_federation_config` and `logical_model`, as given.
+    pub(crate) extra: JsonObject,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct UntrackTable {
+    pub(crate) id: TableId,
+    pub(crate) cascade: Cascade,
+}
+
+/// Several objects, of which some may fail.
+#[derive(Clone, Debug)]
+pub(crate) struct Many<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) warnings: Warnings,
+}
+
+/// What warnings do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    /// They stand beside the result.
+    Allow,
+    /// They are errors.
+    Refuse,
+}
+
+/// A permission of one of the four kinds.
+#[derive(Clone, Debug)]
+pub(crate) enum AnyPermission {
+    Insert(Permission<InsertPermission>),
+    Select(Permission<SelectPermission>),
+    Update(Permission<UpdatePermission>),
+    Delete(Permission<DeletePermission>),
+}
+
+impl AnyPermission {
+    pub(crate) fn kind(&self) -> PermissionKind {
+        match self {
+            Self::Insert(_) => PermissionKind::Insert,
+            Self::Select(_) => PermissionKind::Select,
+            Self::Update(_) => PermissionKind::Update,
+            Self::Delete(_) => PermissionKind::Delete,
+        }
+    }
+
+    pub(crate) fn role(&self) -> &RoleName {
+        match self {
+            Self::Insert(permission) => &permission.role,
+            Self::Select(permission) => &permission.role,
+            Self::Update(permission) => &permission.role,
+            Self::Delete(permission) => &permission.role,
+        }
+    }
+}
+
+/// The four kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum PermissionKind {
+    Insert,
+    Select,
+    Update,
+    Delete,
+}
+
+impl PermissionKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Select => "select",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let all = [Self::Insert, Self::Select, Self::Update, Self::Delete];
+        all.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Replace {
+    pub(crate) document: Document,
+    pub(crate) inconsistencies: Inconsistencies,
+    pub(crate) version: Version,
+}
+
+/// Whether a document with objects that cannot be served is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inconsistencies {
+    Refuse,
+    Allow,
+}
+
+/// Of a command's arguments and result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V1,
+    V2,
+}
+
+/// Which sources are read anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reload {
+    All,
+    Sources(Vec<SourceName>),
+}
+
+/// Whose state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Client {
+    Cli,
+    Console,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RunSql {
+    pub(crate) sql: String,
+    pub(crate) source: SourceName,
+    pub(crate) cascade: Cascade,
+    pub(crate) check: MetadataCheck,
+    pub(crate) mode: SqlMode,
+}
+
+/// `check_metadata_consistency`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MetadataCheck {
+    /// If the text has a word that may change the schema.
+    Automatic,
+    Always,
+    Never,
+}
+
+/// How the text is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SqlMode {
+    /// As one transaction.
+    ReadWrite,
+    /// As one transaction that cannot write.
+    ReadOnly,
+    /// Statement by statement, each on its own.
+    NoTransaction,
+}
+
+/// `insert` of the legacy query language.
+#[derive(Clone, Debug)]
+pub(crate) struct Insert {
+    pub(crate) id: TableId,
+    pub(crate) objects: Vec<JsonObject>,
+    /// Columns of the rows to give back.
+    pub(crate) returning: Option<Vec<String>>,
+    /// As given.
+    pub(crate) on_conflict: Option<Json>,
+}
+
+impl Command {
+    /// Whether running it needs the writer's lock and ends in a new version of the document.
+    pub(crate) fn is_change(&self) -> bool {
+        match self {
+            Self::Change(_)
+            | Self::TrackTables(_)
+            | Self::UntrackTables(_)
+            | Self::Replace(_)
+            | Self::Clear
+            | Self::DropInconsistent
+            | Self::Reload(_) => true,
+            Self::Bulk(items) | Self::BulkKeepGoing(items) | Self::BulkAtomic(items) => {
+                items.iter().any(Self::is_change)
+            }
+            Self::RunSql(run) => run.may_change_schema(),
+            Self::Export(_)
+            | Self::GetInconsistent
+            | Self::GetCatalogState
+            | Self::SetCatalogState(..)
+            | Self::Insert(_)
+            | Self::NotBuilt(_) => false,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! One request's work: what it has made of the state so far, and whether that is kept.
+//!
+//! A request sees its own changes; nobody else does until [`Work::commit`]. What fails leaves nothing
+//! behind in the document or the served schema.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use graphloom_execute::Engine;
+use graphloom_metadata::Metadata;
+use graphloom_schema::{SchemaCache, SourceInfo};
+use graphloom_store::{Change as StoredChange, ResourceVersion, Store};
+use graphloom_vocab::{Error, ErrorCode, Result, SourceName};
+use tokio::sync::{Mutex, watch};
+
+use crate::check::Check;
+use crate::error;
+use crate::options::AdminOptions;
+use crate::source::{Environment, Refresh, SourceRuntime};
+use crate::state::{Candidate, State, Workshop};
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) options: AdminOptions,
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) store: Store,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) state: ArcSwap<State>,
+    /// Held by whoever may replace the state.
+    pub(crate) writer: Mutex<()>,
+    /// Tells the generation that is served.
+    pub(crate) served: watch::Sender<u64>,
+    generations: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(mut options: AdminOptions, store: Store, engine: Arc<Engine>) -> Self {
+        let environment = Arc::new(std::mem::take(&mut options.environment));
+        let state = State {
+            version: ResourceVersion::INITIAL,
+            candidate: Candidate::empty(),
+        };
+        Self {
+            options,
+            environment,
+            store,
+            engine,
+            state: ArcSwap::from_pointee(state),
+            writer: Mutex::new(()),
+            served: watch::Sender::new(0),
+            generations: AtomicU64::new(1),
+        }
+    }
+
+    fn workshop(&self) -> Workshop<'_> {
+        Workshop {
+            environment: &self.environment,
+            settings: self.options.schema,
+            generation: self.generations.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Makes a state the one that is served.
+    pub(crate) fn publish(&self, state: State) {
+        let snapshot = state.candidate.snapshot.clone();
+        let generation = snapshot.generation;
+        self.state.store(Arc::new(state));
+        self.engine.replace(snapshot);
+        self.served.send_replace(generation);
+    }
+}
+
+/// A request's own view of the state.
+pub(crate) struct Work {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) version: ResourceVersion,
+    pub(crate) candidate: Candidate,
+    /// Sources that other instances have to read again.
+    touched: BTreeSet<String>,
+}
+
+/// A point to go back to.
+pub(crate) struct Mark {
+    candidate: Candidate,
+    touched: BTreeSet<String>,
+}
+
+impl Work {
+    /// Begins from what is served.
+    pub(crate) fn begin(shared: &Arc<Shared>) -> Self {
+        let state = shared.state.load();
+        Self {
+            shared: shared.clone(),
+            version: state.version,
+            candidate: state.candidate.clone(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> &Arc<Metadata> {
+        &self.candidate.metadata
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaCache {
+        self.candidate.schema()
+    }
+
+    /// A source that is served; `not-exists` if there is none, `unexpected` if it is inconsistent.
+    pub(crate) fn source(&self, name: &SourceName) -> Result<&SourceInfo> {
+        let found = self.schema().sources.get(name);
+        found.ok_or_else(|| error::no_source(self.metadata(), name))
+    }
+
+    /// The database of a source that is served.
+    pub(crate) fn runtime(&self, name: &SourceName) -> Result<&SourceRuntime> {
+        self.source(name)?;
+        let found = self.candidate.sources.get(name);
+        found.ok_or_else(|| error::no_source(self.metadata(), name))
+    }
+
+    /// What another document would make, without deciding about it.
+    pub(crate) async fn candidate(&self, metadata: Arc<Metadata>, refresh: &Refresh) -> Candidate {
+        let workshop = self.shared.workshop();
+        self.candidate.change(metadata, refresh, workshop).await
+    }
+
+    /// The same, with a source's runtime given instead of opened.
+    pub(crate) fn candidate_with(
+        &self,
+        metadata: Arc<Metadata>,
+        source: &SourceName,
+        runtime: SourceRuntime,
+    ) -> Candidate {
+        let mut sources = (*self.candidate.sources).clone();
+        sources.insert(source.clone(), runtime);
+        Candidate::build(metadata, sources, &self.shared.workshop())
+    }
+
+    /// Changes the document, unless the result has inconsistencies that the check refuses.
+    pub(crate) async fn change(
+        &mut self,
+        metadata: Metadata,
+        refresh: &Refresh,
+        check: &Check,
+    ) -> Result<()> {
+        let candidate = self.candidate(Arc::new(metadata), refresh).await;
+        check.run(self.schema(), &candidate)?;
+        self.keep(candidate, refresh);
+        Ok(())
+    }
+
+    /// Goes on from a candidate.
+    pub(crate) fn keep(&mut self, candidate: Candidate, refresh: &Refresh) {
+        self.candidate = candidate;
+        self.touch(refresh.touched());
+    }
+
+    /// Has other instances read these sources again.
+    pub(crate) fn touch<'a>(&mut self, sources: impl IntoIterator<Item = &'a str>) {
+        let sources = sources.into_iter();
+        self.touched.extend(sources.map(ToOwned::to_owned));
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            candidate: self.candidate.clone(),
+            touched: self.touched.clone(),
+        }
+    }
+
+    pub(crate) fn go_back(&mut self, mark: Mark) {
+        self.candidate = mark.candidate;
+        self.touched = mark.touched;
+    }
+
+    /// Stores the document in place of the one the work began from, and serves the result.
+    ///
+    /// `conflict` if somebody else has stored one meanwhile; then nothing is kept.
+    pub(crate) async fn commit(self) -> Result<()> {
+        let document = self.metadata().to_json();
+        let change = StoredChange {
+            sources: self.touched.into_iter().collect(),
+            remote_schemas: Vec::new(),
+        };
+        let saved = self.shared.store.save(&document, self.version, &change);
+        let version = saved.await.map_err(|error| error.to_error())?;
+        self.shared.publish(State {
+            version,
+            candidate: self.candidate,
+        });
+        Ok(())
+    }
+
+    /// Reads the stored document if it is not the one the work began from.
+    pub(crate) async fn catch_up(&mut self) -> Result<CatchUp> {
+        let store = &self.shared.store;
+        let current = store.current_version().await;
+        let current = current.map_err(|error| error.to_error())?;
+        if current == self.version {
+            return Ok(CatchUp::Current);
+        }
+        let said = store.notification_after(self.version).await;
+        let refresh = match said.map_err(|error| error.to_error())? {
+            // Only the last words are kept: with a gap, any source may have changed.
+            Some(said) if said.version.number() == self.version.number() + 1 => {
+                Refresh::sources(said.change.sources.iter().map(String::as_str))
+            }
+            _ => Refresh::all(),
+        };
+        let stored = store.load().await.map_err(|error| error.to_error())?;
+        let metadata = read_document(&stored.document)?;
+        self.candidate = self.candidate(Arc::new(metadata), &refresh).await;
+        self.version = stored.version;
+        Ok(CatchUp::Reloaded)
+    }
+
+    /// Fails if the client has seen another version than the one the work began from.
+    pub(crate) fn expect_version(&self, seen: Option<i64>) -> Result<()> {
+        match seen {
+            Some(seen) if seen != i64::from(self.version.number()) => {
+                let message = format!(
+                    "metadata resource version referenced ({seen}) did not match current version"
+                );
+                Err(Error::new(ErrorCode::Conflict, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether the stored document was another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CatchUp {
+    Current,
+    Reloaded,
+}
+
+/// The stored document; a catalog without one is an empty document.
+pub(crate) fn read_document(document: &graphloom_vocab::Json) -> Result<Metadata> {
+    if document.is_null() {
+        return Ok(Metadata::default());
+    }
+    Metadata::from_json(document).map_err(|error| {
+        let message = format!(
+            "the stored metadata cannot be read: {} (at {})",
+            error.message(),
+            error.path()
+        );
+        Error::unexpected(message)
+    })
+}
