@@ -300,78 +300,127 @@ fn tree_paths() {
         path(O::MatchesFulltext, "ltxtquery", "b & !c"),
     ]);
     let query = select_with(&places, filtered(all), columns(&places, &["path"]));
-    check_sql("where_ltree", &SourceQuery::List(query));
+    let world = "CREATE TABLE place (path ltree); INSERT INTO place VALUES ('a.b'), ('x')";
+    check_with_extension(
+        "where_ltree",
+        &SourceQuery::List(query),
+        (&["ltree"], world),
+        r#"[{"path":"a.b"}]"#,
+    );
+}
+
+const ROADS: &str = "
+    CREATE TABLE road (id int, g geometry, gg geography, r raster);
+    INSERT INTO road VALUES
+      (1, ST_GeomFromText('POLYGON((0 0, 4 0, 4 4, 0 4, 0 0))', 4326), 'POINT(1 2)',
+       ST_AddBand(ST_MakeEmptyRaster(10, 10, 0, 10, 1, -1, 0, 0, 4326), '8BUI'::text, 1, 0)),
+      (2, ST_GeomFromText('POINT(90 45)', 4326), 'POINT(90 45)', NULL)";
+
+/// Ids of roads that satisfy every one of the conditions.
+fn roads(name: &str, conditions: Vec<BoolExp>, expected: &str) {
+    let road = road();
+    let arguments = SelectArguments {
+        filter: Some(BoolExp::And(conditions)),
+        ..by_id(&road)
+    };
+    let query = select_with(&road, arguments, columns(&road, &["id"]));
+    check_with_extension(
+        name,
+        &SourceQuery::List(query),
+        (&["postgis", "postgis_raster"], ROADS),
+        expected,
+    );
+}
+
+fn road() -> SelectGrant {
+    let columns = [
+        ("id", "int4"),
+        ("g", "geometry"),
+        ("gg", "geography"),
+        ("r", "raster"),
+    ];
+    SelectGrant::unrestricted(&table("road", &columns))
+}
+
+fn point(of: &str) -> TypedValue {
+    let point = r#"{"type":"Point","coordinates":[1,2],"crs":{"type":"name","properties":{"name":"EPSG:4326"}}}"#;
+    literal(of, point)
 }
 
 #[test]
 fn shapes() {
     use Operator as O;
-    let roads = table(
-        "road",
-        &[("g", "geometry"), ("gg", "geography"), ("r", "raster")],
+    let about_point = |operator| is(&road(), "g", operator, point("geometry"));
+    let touching = [O::StContains, O::StIntersects, O::St3dIntersects];
+    roads(
+        "where_shapes",
+        touching.map(about_point).into(),
+        r#"[{"id":1}]"#,
     );
-    let road = SelectGrant::unrestricted(&roads);
-    let point = || literal("geometry", r#"{"type":"Point","coordinates":[1,2]}"#);
-    let place = || TypedValue {
-        ty: ty("geography"),
-        ..point()
-    };
-    let functions = [
-        O::StContains,
+    let apart = [
         O::StCrosses,
         O::StEquals,
-        O::StIntersects,
-        O::St3dIntersects,
         O::StOverlaps,
         O::StTouches,
         O::StWithin,
     ];
-    let mut all: Vec<BoolExp> = functions
-        .into_iter()
-        .map(|operator| is(&road, "g", operator, point()))
-        .collect();
+    let none = BoolExp::Not(Box::new(BoolExp::Or(apart.map(about_point).into())));
+    roads("where_shapes_not", vec![none], r#"[{"id":1},{"id":2}]"#);
+}
+
+#[test]
+fn distances() {
+    use Operator as O;
+    let road = road();
     let within = |operator, from, use_spheroid| Comparison::DWithin {
         operator,
         distance: literal("float8", "10.5"),
         from,
         use_spheroid,
     };
-    all.push(about(&road, "g", within(O::StDWithin, point(), None)));
-    all.push(about(&road, "g", within(O::St3dDWithin, point(), None)));
     let spheroid = Some(literal("bool", "true"));
-    all.push(about(&road, "gg", within(O::StDWithin, place(), spheroid)));
-    all.push(is(&road, "gg", O::StIntersects, place()));
-    all.push(is(
-        &road,
-        "r",
-        O::StIntersectsRast,
-        literal("raster", "0100"),
-    ));
+    let all = vec![
+        about(&road, "g", within(O::StDWithin, point("geometry"), None)),
+        about(&road, "g", within(O::St3dDWithin, point("geometry"), None)),
+        about(
+            &road,
+            "gg",
+            within(O::StDWithin, point("geography"), spheroid),
+        ),
+    ];
+    roads("where_distances", all, r#"[{"id":1}]"#);
+}
+
+#[test]
+fn geographies() {
+    let road = road();
+    let intersects = Comparison::Value(Operator::StIntersects, point("geography"));
+    let mut cast = Operand::granted(&granted(&road, "g"));
+    cast.cast = Some(ty("geography"));
+    let all = vec![
+        about(&road, "gg", intersects.clone()),
+        BoolExp::column(cast, intersects),
+    ];
+    roads("where_geographies", all, r#"[{"id":1}]"#);
+}
+
+#[test]
+fn rasters() {
+    use Operator as O;
+    let road = road();
     let band = |operator, nband| Comparison::RasterBand {
         operator,
         nband,
-        geommin: point(),
+        geommin: point("geometry"),
     };
-    all.push(about(
-        &road,
-        "r",
-        band(O::StIntersectsNbandGeom, Some(int(5))),
-    ));
-    all.push(about(
-        &road,
-        "r",
-        band(O::StIntersectsGeomNband, Some(int(5))),
-    ));
-    all.push(about(&road, "r", band(O::StIntersectsGeomNband, None)));
-    let mut cast = Operand::granted(&granted(&road, "g"));
-    cast.cast = Some(ty("geography"));
-    all.push(BoolExp::column(
-        cast,
-        Comparison::Value(O::StIntersects, place()),
-    ));
-    let arguments = filtered(BoolExp::And(all));
-    let query = select_with(&road, arguments, vec![typename("road")]);
-    check_sql("where_shapes", &SourceQuery::List(query));
+    let square = "01000001009A9999999999B93F9A9999999999B9BF000000000000F03F000000000000004000000000000000000000000000000000E610000001000100040001";
+    let all = vec![
+        about(&road, "r", band(O::StIntersectsNbandGeom, Some(int(1)))),
+        about(&road, "r", band(O::StIntersectsGeomNband, Some(int(1)))),
+        about(&road, "r", band(O::StIntersectsGeomNband, None)),
+        is(&road, "r", O::StIntersectsRast, literal("raster", square)),
+    ];
+    roads("where_rasters", all, r#"[{"id":1}]"#);
 }
 
 #[test]

@@ -137,7 +137,16 @@ fn geo_columns() {
         column_as("line", &road, "line", Output::GeoJson),
         column_as("stops", &road, "stops", Output::GeoJson),
     ];
-    check_sql("geo_columns", &SourceQuery::List(select(&road, fields)));
+    let world = "CREATE TABLE road (line geometry, stops geometry[]);
+        INSERT INTO road VALUES
+          (ST_GeomFromText('POINT(1 2)', 4326), ARRAY[ST_GeomFromText('POINT(3 4)')]), (NULL, NULL), (NULL, '{}')";
+    check_with_extension(
+        "geo_columns",
+        &SourceQuery::List(select(&road, fields)),
+        (&["postgis"], world),
+        r#"[{"line":{"type":"Point","crs":{"type":"name","properties":{"name":"urn:ogc:def:crs:EPSG::4326"}},"coordinates":[1,2]},
+             "stops":[{"type":"Point","coordinates":[3,4]}]},{"line":null,"stops":null},{"line":null,"stops":[]}]"#,
+    );
 }
 
 #[test]

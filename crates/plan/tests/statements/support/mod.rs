@@ -5,4 +5,4 @@ mod builder;
 mod run;
 
 pub(crate) use builder::*;
-pub(crate) use run::{check, check_answer, check_sql};
+pub(crate) use run::{check, check_answer, check_sql, check_with_extension};

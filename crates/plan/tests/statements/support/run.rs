@@ -16,8 +16,11 @@ pub(crate) fn check(name: &str, query: &SourceQuery, expected: &str) {
 
 /// Compares Postgres' answer, key order and all, with `expected`.
 pub(crate) fn check_answer(query: &SourceQuery, expected: &str) {
-    let plan = plan(query);
-    let answer = execute(&plan);
+    with_world(|world| compare(&plan(query), world, expected));
+}
+
+fn compare(plan: &StatementPlan, database: &Database, expected: &str) {
+    let answer = execute(plan, database);
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
     assert_eq!(
@@ -28,7 +31,30 @@ pub(crate) fn check_answer(query: &SourceQuery, expected: &str) {
     );
 }
 
-/// Keeps the statement as a snapshot only: for types this Postgres may not have.
+/// The same for types of extensions, in a world of their own. A Postgres that does not bring an
+/// extension along cannot be asked; the statement is kept all the same.
+pub(crate) fn check_with_extension(
+    name: &str,
+    query: &SourceQuery,
+    (extensions, world): (&[&str], &str),
+    expected: &str,
+) {
+    check_sql(name, query);
+    let database = Database::create().unwrap();
+    for extension in extensions {
+        let available = format!("SELECT FROM pg_available_extensions WHERE name = '{extension}'");
+        if database.query(&available).unwrap().is_empty() {
+            return;
+        }
+        database
+            .run(&format!("CREATE EXTENSION {extension}"))
+            .unwrap();
+    }
+    database.run(world).unwrap();
+    compare(&plan(query), &database, expected);
+}
+
+/// Keeps the statement as a snapshot only.
 pub(crate) fn check_sql(name: &str, query: &SourceQuery) {
     let shown = draft(query).print(Layout::Indented);
     let mut snapshot = format!("{}\n\n", shown.sql.text());
@@ -69,7 +95,7 @@ fn text_of(value: &TypedValue) -> Option<String> {
     }
 }
 
-fn execute(plan: &StatementPlan) -> String {
+fn execute(plan: &StatementPlan, database: &Database) -> String {
     let arguments: Vec<String> = plan
         .parameters
         .iter()
@@ -79,7 +105,7 @@ fn execute(plan: &StatementPlan) -> String {
     if !arguments.is_empty() {
         write!(script, "({})", arguments.join(", ")).unwrap();
     }
-    let rows = with_world(|world| world.query(&script).unwrap());
+    let rows = database.query(&script).unwrap();
     match (plan.result, rows.as_slice()) {
         (ResultShape::JsonTextOrNoRow, []) => "null".to_owned(),
         (_, [row]) => row[0].clone().expect("the value is never NULL"),
