@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_graphql::Selection;
 use graphloom_ir::{
     AggregateField, AggregateFieldValue, AggregateOp, AggregateOpField, AggregateSelect,
-    AggregatedField, AggregatedValue, Distinct, SelectGrant,
+    AggregatedField, AggregatedValue, Distinct, TableAccess,
 };
 use graphloom_schema::{FieldDefinition, FieldMeaning, InputMeaning, ObjectType};
 use graphloom_vocab::{GraphqlName, Result};
@@ -19,7 +19,7 @@ impl<'a> Binder<'a> {
     pub(crate) fn aggregate_select(
         &mut self,
         definition: &'a FieldDefinition,
-        grant: &'a SelectGrant,
+        access: &TableAccess,
         collected: &Collected<'a>,
     ) -> Result<AggregateSelect> {
         let arguments = self.list_arguments(definition, collected)?;
@@ -32,7 +32,7 @@ impl<'a> Binder<'a> {
             },
         )?;
         Ok(AggregateSelect {
-            access: grant.access(),
+            access: access.clone(),
             arguments,
             fields,
         })

@@ -57,6 +57,18 @@ impl<'a> Binder<'a> {
             InputMeaning::ConditionColumn(column) => {
                 self.comparisons(value, type_name, &Operand::granted(column))
             }
+            InputMeaning::ConditionComputed(call, ty) => {
+                let operand = Operand::computed(call.clone(), ty.clone());
+                self.comparisons(value, type_name, &operand)
+            }
+            InputMeaning::ConditionComputedRows(rows) => {
+                let condition = self.condition_on(value, type_name)?;
+                let join = rows.join(rows.call.implicit());
+                Ok(BoolExp::Related {
+                    join,
+                    condition: Box::new(condition),
+                })
+            }
             InputMeaning::ConditionRelationship(relationship) => {
                 let condition = self.condition_on(value, type_name)?;
                 let join = relationship.join();

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod binder;
+mod call;
 mod collect;
 mod comparison;
 mod condition;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
-use graphloom_ir::{BoundOperation, OperationKind, Premise, RootField, RootValue};
+use graphloom_ir::{BoundOperation, OperationKind, Premise, RootField, RootValue, Rows};
 use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema};
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
 
@@ -182,7 +182,18 @@ impl<'a> Binder<'a> {
                 kind,
                 grant,
             } => {
-                let query = self.source_query(definition, *kind, grant, collected)?;
+                let query = self.source_query(definition, *kind, &grant.access(), collected)?;
+                Ok(RootValue::Source(source.clone(), Box::new(query)))
+            }
+            FieldMeaning::FunctionRoot {
+                source,
+                kind,
+                grant,
+                call,
+            } => {
+                let call = self.call(definition, call, collected)?;
+                let access = grant.access().with_rows(Rows::Function(Arc::new(call)));
+                let query = self.source_query(definition, *kind, &access, collected)?;
                 Ok(RootValue::Source(source.clone(), Box::new(query)))
             }
             FieldMeaning::Introspection => self

@@ -1,8 +1,6 @@
 //! `order_by`: sort keys, related tables under the role's grants.
 
-use std::sync::Arc;
-
-use graphloom_ir::{AggregateFunction, GrantedColumn, OrderBy, OrderTarget};
+use graphloom_ir::{AggregateFunction, GrantedColumn, Join, OrderBy, OrderTarget};
 use graphloom_schema::{EnumMeaning, InputMeaning, InputValueDefinition, RelationshipMeaning};
 use graphloom_vocab::{GraphqlName, Result};
 
@@ -39,6 +37,17 @@ impl<'a> Binder<'a> {
                         .into_iter()
                         .collect())
                 }
+                InputMeaning::OrderComputed(call) => {
+                    let target = OrderTarget::Computed(call.clone());
+                    Ok(binder
+                        .direction(value, definition, target)?
+                        .into_iter()
+                        .collect())
+                }
+                InputMeaning::OrderComputedAggregate(rows) => {
+                    let join = rows.join(rows.call.implicit());
+                    binder.order_aggregate(value, definition, &join)
+                }
                 InputMeaning::OrderRelationship(relationship) => {
                     let inner = binder.order_object(value, definition.ty.name())?;
                     Ok(inner
@@ -47,7 +56,7 @@ impl<'a> Binder<'a> {
                         .collect())
                 }
                 InputMeaning::OrderAggregate(relationship) => {
-                    binder.order_aggregate(value, definition, relationship)
+                    binder.order_aggregate(value, definition, &relationship.join())
                 }
                 // Every other meaning is of fields of other input types.
                 _ => binder.fail("this field cannot be used here"),
@@ -59,10 +68,9 @@ impl<'a> Binder<'a> {
         &mut self,
         value: InputRef<'a>,
         definition: &'a InputValueDefinition,
-        relationship: &'a Arc<RelationshipMeaning>,
+        join: &Join,
     ) -> Result<Vec<OrderBy>> {
-        let aggregate =
-            |function, column| OrderTarget::Aggregate(relationship.join(), function, column);
+        let aggregate = |function, column| OrderTarget::Aggregate(join.clone(), function, column);
         self.order_entries(value, definition.ty.name(), |binder, definition, value| {
             match &definition.meaning {
                 InputMeaning::OrderCount => {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_graphql::Selection;
 use graphloom_ir::{
-    BoolExp, Coercion, ColumnSelect, Comparison, Field, FieldValue, GrantedColumn, Operand,
-    Operator, Output, SelectArguments, SelectGrant, SourceQuery, TableSelect, TypedValue, Value,
+    BoolExp, Coercion, ColumnSelect, Comparison, ComputedSelect, Field, FieldValue, GrantedColumn,
+    Operand, Operator, Output, SelectArguments, SourceQuery, TableAccess, TableSelect, TypedValue,
+    Value,
 };
 use graphloom_schema::{
     EnumMeaning, FieldDefinition, FieldMeaning, InputMeaning, InputValueDefinition, ObjectType,
@@ -72,12 +73,12 @@ impl<'a> Binder<'a> {
         &mut self,
         definition: &'a FieldDefinition,
         kind: RootKind,
-        grant: &'a Arc<SelectGrant>,
+        access: &TableAccess,
         collected: &Collected<'a>,
     ) -> Result<SourceQuery> {
         match kind {
             RootKind::List => self
-                .table_select(definition, grant, collected)
+                .table_select(definition, access, collected)
                 .map(SourceQuery::List),
             RootKind::ByPk => {
                 let arguments = SelectArguments {
@@ -85,7 +86,7 @@ impl<'a> Binder<'a> {
                     ..SelectArguments::default()
                 };
                 let fields = self.row_fields(definition.ty.name(), &collected.selection_sets)?;
-                let access = grant.access();
+                let access = access.clone();
                 Ok(SourceQuery::One(TableSelect {
                     access,
                     arguments,
@@ -93,7 +94,7 @@ impl<'a> Binder<'a> {
                 }))
             }
             RootKind::Aggregate => self
-                .aggregate_select(definition, grant, collected)
+                .aggregate_select(definition, access, collected)
                 .map(SourceQuery::Aggregate),
         }
     }
@@ -102,13 +103,13 @@ impl<'a> Binder<'a> {
     pub(crate) fn table_select(
         &mut self,
         definition: &'a FieldDefinition,
-        grant: &'a SelectGrant,
+        access: &TableAccess,
         collected: &Collected<'a>,
     ) -> Result<TableSelect> {
         let arguments = self.list_arguments(definition, collected)?;
         let fields = self.row_fields(definition.ty.name(), &collected.selection_sets)?;
         Ok(TableSelect {
-            access: grant.access(),
+            access: access.clone(),
             arguments,
             fields,
         })
@@ -326,6 +327,26 @@ impl<'a> Binder<'a> {
                 self.column(definition, column, *output, collected)
                     .map(FieldValue::Column)
             }
+            FieldMeaning::Computed(call, ty, output) => {
+                self.leaf(definition, collected)?;
+                let call = self.call(definition, call, collected)?;
+                let json_path = self.path_argument(definition, collected)?;
+                let (ty, output, mask) = (ty.clone(), *output, None);
+                let field = ComputedSelect {
+                    call,
+                    ty,
+                    mask,
+                    json_path,
+                    output,
+                };
+                Ok(FieldValue::Computed(field))
+            }
+            FieldMeaning::ComputedRows(rows) => {
+                let call = self.call(definition, &rows.call, collected)?;
+                let join = rows.join(call);
+                let select = self.table_select(definition, &join.access, collected)?;
+                Ok(FieldValue::Array(join, Box::new(select)))
+            }
             FieldMeaning::Object(relationship) => {
                 let fields = self.row_fields(definition.ty.name(), &collected.selection_sets)?;
                 let access = relationship.grant.access();
@@ -339,7 +360,8 @@ impl<'a> Binder<'a> {
             }
             FieldMeaning::Array(relationship) => self.array(definition, relationship, collected),
             FieldMeaning::ArrayAggregate(relationship) => {
-                let select = self.aggregate_select(definition, &relationship.grant, collected)?;
+                let select =
+                    self.aggregate_select(definition, &relationship.grant.access(), collected)?;
                 Ok(FieldValue::Aggregate(relationship.join(), Box::new(select)))
             }
             // Every other meaning is of fields of other types.
@@ -353,7 +375,7 @@ impl<'a> Binder<'a> {
         relationship: &'a RelationshipMeaning,
         collected: &Collected<'a>,
     ) -> Result<FieldValue> {
-        let select = self.table_select(definition, &relationship.grant, collected)?;
+        let select = self.table_select(definition, &relationship.grant.access(), collected)?;
         Ok(FieldValue::Array(relationship.join(), Box::new(select)))
     }
 
@@ -364,21 +386,32 @@ impl<'a> Binder<'a> {
         output: Output,
         collected: &Collected<'a>,
     ) -> Result<ColumnSelect> {
-        let mut json_path = None;
-        if let Some((name, argument)) = definition.arguments.first()
-            && let Some(value) = collected.argument(name.as_str())
-        {
-            json_path = self.within("args", |binder| {
-                binder.within(name.as_str(), |binder| {
-                    let value = binder.peel(InputRef::Literal(value), &argument.ty, false)?;
-                    binder.json_path(&value)
-                })
-            })?;
-        }
+        let json_path = self.path_argument(definition, collected)?;
         Ok(ColumnSelect {
             column: column.clone(),
             json_path,
             output,
+        })
+    }
+
+    fn path_argument(
+        &mut self,
+        definition: &'a FieldDefinition,
+        collected: &Collected<'a>,
+    ) -> Result<Option<TypedValue>> {
+        let mut arguments = definition.arguments.iter();
+        let path = arguments.find(|(_, path)| matches!(path.meaning, InputMeaning::JsonPath));
+        let Some((name, argument)) = path else {
+            return Ok(None);
+        };
+        let Some(value) = collected.argument(name.as_str()) else {
+            return Ok(None);
+        };
+        self.within("args", |binder| {
+            binder.within(name.as_str(), |binder| {
+                let value = binder.peel(InputRef::Literal(value), &argument.ty, false)?;
+                binder.json_path(&value)
+            })
         })
     }
 

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use graphloom_catalog::{self as catalog, Catalog};
 use graphloom_metadata::Metadata;
-use graphloom_metadata::types::{self as metadata, Relationship, Source};
-use graphloom_vocab::{ColumnName, Json, QualifiedTable, RoleName, SourceName};
+use graphloom_metadata::types::{self as metadata, ComputedField, Relationship, Source};
+use graphloom_vocab::{ColumnName, Json, QualifiedFunction, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
 
 use crate::conflict::TakenNames;
+use crate::function::{self, ComputedFieldInfo, FunctionInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
 use crate::role::RoleSchema;
 use crate::rule::RuleContext;
@@ -39,6 +40,8 @@ pub struct SourceInfo {
     pub name: SourceName,
     /// Tables that can be served, in document order.
     pub tables: IndexMap<QualifiedTable, TableInfo>,
+    /// Functions that can be served, in document order.
+    pub functions: IndexMap<QualifiedFunction, FunctionInfo>,
     /// Its naming.
     pub naming: Naming,
     /// `customization.root_fields.namespace`.
@@ -134,6 +137,10 @@ impl RuleContext for Tables<'_> {
         let relationship = self.tables.get(table)?.relationships.get(name)?;
         Some((&relationship.target, &relationship.mapping))
     }
+
+    fn computed_field(&self, table: &QualifiedTable, name: &str) -> Option<&ComputedFieldInfo> {
+        self.tables.get(table)?.computed_fields.get(name)
+    }
 }
 
 struct SourceBuilder<'a> {
@@ -154,8 +161,11 @@ impl SourceBuilder<'_> {
         let naming = Naming::new(&self.source.customization, settings.naming_convention);
         let mut tables = self.tables(&catalog, &naming);
         self.relationships(&catalog, &naming, &mut tables);
+        self.computed_fields(&catalog, &mut tables);
         self.permissions(&mut tables);
+        let functions = self.functions(&catalog, &tables);
         Some(SourceInfo {
+            functions,
             name: self.source.name.clone(),
             tables,
             naming,
@@ -293,6 +303,79 @@ impl SourceBuilder<'_> {
             .push(Inconsistency::new(kind, name, reason, definition));
     }
 
+    fn computed_fields(
+        &mut self,
+        catalog: &Catalog,
+        tables: &mut IndexMap<QualifiedTable, TableInfo>,
+    ) {
+        for tracked in self.source.tables.values() {
+            let mut resolved = IndexMap::new();
+            for (name, field) in &tracked.computed_fields {
+                let Some(info) = tables.get(&tracked.table) else {
+                    continue;
+                };
+                match computed_field(field, info, catalog, tables) {
+                    Ok(field) => {
+                        resolved.insert(name.clone(), field);
+                    }
+                    Err(reason) => self.refuse_computed_field(&tracked.table, field, &reason),
+                }
+            }
+            if let Some(info) = tables.get_mut(&tracked.table) {
+                info.computed_fields = resolved;
+            }
+        }
+    }
+
+    fn refuse_computed_field(
+        &mut self,
+        table: &QualifiedTable,
+        field: &ComputedField,
+        reason: &str,
+    ) {
+        let name = format!(
+            "computed_field {} in {}",
+            field.name,
+            self.table_name(table)
+        );
+        let definition = definition::computed_field(&self.source.name, table, field);
+        self.found.push(Inconsistency::new(
+            "computed_field",
+            name,
+            reason,
+            definition,
+        ));
+    }
+
+    fn functions(
+        &mut self,
+        catalog: &Catalog,
+        tables: &IndexMap<QualifiedTable, TableInfo>,
+    ) -> IndexMap<QualifiedFunction, FunctionInfo> {
+        let mut functions = IndexMap::new();
+        for tracked in self.source.functions.values() {
+            let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
+            let resolved = match unbuilt::unknown_key(&tracked.extra) {
+                Some(reason) => Err(reason),
+                None => function::resolve(tracked, catalog, is_tracked),
+            };
+            match resolved {
+                Ok(info) => {
+                    functions.insert(tracked.function.clone(), info);
+                }
+                Err(reason) => {
+                    let shown = tracked.function.display_name();
+                    let name = format!("function {shown} in source {}", self.source.name);
+                    let reason = format!("in function \"{shown}\": {reason}");
+                    let definition = definition::function(&self.source.name, tracked);
+                    self.found
+                        .push(Inconsistency::new("function", name, reason, definition));
+                }
+            }
+        }
+        functions
+    }
+
     fn permissions(&mut self, tables: &mut IndexMap<QualifiedTable, TableInfo>) {
         let mut compiled = Vec::new();
         for tracked in self.source.tables.values() {
@@ -302,7 +385,7 @@ impl SourceBuilder<'_> {
             let context = Tables { tables };
             let mut select = IndexMap::new();
             for (role, permission) in &tracked.select_permissions {
-                match table::select_permission(&context, &info.table, permission) {
+                match table::select_permission(&context, info, permission) {
                     Ok(permission) => {
                         select.insert(role.clone(), permission);
                     }
@@ -393,6 +476,31 @@ fn clash(
     }
     let taken = others.contains_key(name);
     taken.then(|| format!("conflicting definitions for field \"{name}\""))
+}
+
+fn computed_field(
+    field: &ComputedField,
+    info: &TableInfo,
+    catalog: &Catalog,
+    tables: &IndexMap<QualifiedTable, TableInfo>,
+) -> Result<ComputedFieldInfo, String> {
+    if let Some(reason) = unbuilt::unknown_key(&field.extra) {
+        return Err(reason);
+    }
+    let name = field.name.as_str();
+    let is_column = info.table.column(&ColumnName::new(name)).is_some();
+    let is_field = info
+        .columns
+        .iter()
+        .any(|column| column.field.as_str() == name);
+    if info.relationships.contains_key(name) || (is_field && !is_column) {
+        let table = info.table.name.display_name();
+        return Err(format!(
+            "field with name \"{name}\" already exists in table \"{table}\""
+        ));
+    }
+    let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
+    function::resolve_computed(field, &info.table, catalog, is_tracked)
 }
 
 fn write_permissions(

@@ -1,7 +1,7 @@
 //! Inconsistent objects as the metadata API shows them: the arguments of the command that would make them.
 
 use graphloom_metadata::Encode;
-use graphloom_metadata::types::{ComputedField, Permission, Relationship, Table};
+use graphloom_metadata::types::{ComputedField, Function, Permission, Relationship, Table};
 use graphloom_vocab::{Json, QualifiedTable, RoleName, SourceName};
 use serde_json::json;
 
@@ -22,6 +22,16 @@ pub(crate) fn relationship(
         "source": source.as_str(),
         "comment": relationship.comment,
         "table": self::table(table),
+    })
+}
+
+/// `{"source", "function", "configuration", "comment"}`
+pub(crate) fn function(source: &SourceName, function: &Function) -> Json {
+    let name = &function.function;
+    json!({
+        "source": source.as_str(),
+        "function": {"schema": name.schema.as_str(), "name": name.name.as_str()},
+        "configuration": Json::Object(function.configuration.clone()),
     })
 }
 

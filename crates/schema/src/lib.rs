@@ -8,6 +8,7 @@ mod cache;
 mod conflict;
 mod definition;
 mod enumeration;
+mod function;
 mod inconsistency;
 mod naming;
 mod relationship;
@@ -20,15 +21,17 @@ mod types;
 mod unbuilt;
 
 pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
+pub use function::{ArgumentInfo, ComputedFieldInfo, ExposedAs, FunctionInfo, Giver};
 pub use inconsistency::Inconsistency;
 pub use naming::{Naming, NamingConvention};
 pub use relationship::{RelationshipInfo, RelationshipKind};
 pub use role::RoleSchema;
 pub use rule::{RuleContext, compile_rule};
 pub use scalar::scalar_name;
-pub use source::{Numerics, Settings};
+pub use source::{FunctionPermissions, Numerics, Settings};
 pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
 pub use types::{
-    EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType,
-    InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, ScalarType, TypeDefinition,
+    CallMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
+    InputObjectType, InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, RowsMeaning,
+    ScalarType, TypeDefinition,
 };

@@ -6,10 +6,12 @@
 
 use graphloom_catalog::{PgType, Table};
 use graphloom_ir::{
-    BoolExp, ColumnScope, Comparison, Join, Nullness, Operand, Operator, TableAccess, TypedValue,
-    Value, coerce,
+    BoolExp, ColumnScope, Comparison, Join, Nullness, Operand, Operator, Rows, TableAccess,
+    TypedValue, Value, coerce,
 };
 use graphloom_vocab::{ColumnName, Json, JsonObject, QualifiedTable, SessionVariableName};
+
+use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
 
 /// What a rule can see: tables of one source and their relationships.
 pub trait RuleContext {
@@ -21,6 +23,8 @@ pub trait RuleContext {
         table: &QualifiedTable,
         name: &str,
     ) -> Option<(&QualifiedTable, &[(ColumnName, ColumnName)])>;
+    /// A computed field of a table by its name.
+    fn computed_field(&self, table: &QualifiedTable, name: &str) -> Option<&ComputedFieldInfo>;
 }
 
 /// Compiles a rule about rows of `table`.
@@ -124,6 +128,9 @@ impl<'a> Compiler<'a> {
         if let Some(column) = table.column(&ColumnName::new(name)) {
             return self.column(table, &Operand::in_rule(column), value);
         }
+        if let Some(field) = self.context.computed_field(&table.name, name) {
+            return self.computed_field(table, field, value, depth);
+        }
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
             let table = table.name.display_name();
             return Err(format!("field {name:?} does not exist in table {table:?}"));
@@ -137,6 +144,41 @@ impl<'a> Compiler<'a> {
             join,
             condition: Box::new(condition),
         })
+    }
+
+    fn computed_field(
+        &self,
+        table: &Table,
+        field: &ComputedFieldInfo,
+        value: &Json,
+        depth: usize,
+    ) -> Result<BoolExp, String> {
+        if !field.takes_no_arguments() {
+            return Err(format!(
+                "computed field \"{}\" takes arguments and cannot be used in a rule",
+                field.field
+            ));
+        }
+        let call = implicit_call(&field.function, &field.arguments, Some(&table.name));
+        match &field.returns {
+            ComputedReturn::Scalar(ty) => {
+                let operand = Operand::computed(call.into(), ty.base().clone());
+                self.column(table, &operand, value)
+            }
+            ComputedReturn::Rows(target) => {
+                let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
+                let access = TableAccess::in_rule(target.clone());
+                let access = access.with_rows(Rows::Function(call.into()));
+                let join = Join {
+                    access,
+                    mapping: Vec::new(),
+                };
+                Ok(BoolExp::Related {
+                    join,
+                    condition: Box::new(condition),
+                })
+            }
+        }
     }
 
     fn column(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {

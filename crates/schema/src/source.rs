@@ -9,6 +9,18 @@ pub struct Settings {
     pub numerics: Numerics,
     /// `HASURA_GRAPHQL_DEFAULT_NAMING_CONVENTION`.
     pub naming_convention: NamingConvention,
+    /// `HASURA_GRAPHQL_INFER_FUNCTION_PERMISSIONS`.
+    pub function_permissions: FunctionPermissions,
+}
+
+/// Who may call a function that only reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FunctionPermissions {
+    /// Every role that may read the table it returns.
+    #[default]
+    Inferred,
+    /// Roles with an explicit permission.
+    Explicit,
 }
 
 /// How numbers that JavaScript cannot hold are answered.

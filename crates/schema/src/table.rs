@@ -10,6 +10,7 @@ use graphloom_metadata::types::{
 use graphloom_vocab::{ColumnName, GraphqlName, Json, JsonObject, QualifiedTable, RoleName};
 use indexmap::IndexMap;
 
+use crate::function::{ComputedFieldInfo, ComputedReturn};
 use crate::naming::Identifier;
 use crate::relationship::RelationshipInfo;
 use crate::rule::{RuleContext, compile_rule};
@@ -27,6 +28,8 @@ pub struct TableInfo {
     pub columns: Vec<ColumnInfo>,
     /// By name in metadata.
     pub relationships: IndexMap<String, RelationshipInfo>,
+    /// By field.
+    pub computed_fields: IndexMap<String, ComputedFieldInfo>,
     /// What each role may read.
     pub select_permissions: IndexMap<RoleName, SelectPermissionInfo>,
     /// Its rows, sorted, if it is an enum table.
@@ -51,6 +54,8 @@ pub struct ColumnInfo {
 pub struct SelectPermissionInfo {
     /// What may be read.
     pub grant: Arc<SelectGrant>,
+    /// Visible computed fields that are values; rows follow the table they are of.
+    pub computed_fields: Vec<String>,
     /// Which root fields show; `None`: all of them.
     pub query_root_fields: Option<Vec<String>>,
     /// Which root fields of subscriptions show; `None`: all of them.
@@ -90,6 +95,7 @@ pub(crate) fn resolve(
         identifier,
         columns,
         relationships: IndexMap::new(),
+        computed_fields: IndexMap::new(),
         select_permissions: IndexMap::new(),
         configuration: tracked.configuration.clone(),
     })
@@ -168,17 +174,18 @@ pub(crate) fn described(comment: &Comment, generated: Option<&str>) -> Option<St
 /// Compiles a select permission; the error is the reason of its inconsistency.
 pub(crate) fn select_permission(
     context: &dyn RuleContext,
-    table: &catalog::Table,
+    info: &TableInfo,
     permission: &Permission<SelectPermission>,
 ) -> Result<SelectPermissionInfo, String> {
+    let table = &*info.table;
     let select = &permission.permission;
     if let Some(reason) =
         unbuilt::unknown_key(&select.extra).or_else(|| unbuilt::unknown_key(&permission.extra))
     {
         return Err(reason);
     }
-    if let Some(name) = select.computed_fields.first() {
-        return Err(format!("computed fields are not built yet: {name:?}"));
+    for name in &select.computed_fields {
+        granted_computed_field(info, name)?;
     }
     let columns = granted_columns(table, &select.columns)?;
     let filter = compile_rule(context, &table.name, &select.filter)?;
@@ -198,9 +205,23 @@ pub(crate) fn select_permission(
     let grant = SelectGrant::from_permission(table, &columns, filter, limit, aggregations);
     Ok(SelectPermissionInfo {
         grant: Arc::new(grant),
+        computed_fields: select.computed_fields.clone(),
         query_root_fields: select.query_root_fields.clone(),
         subscription_root_fields: select.subscription_root_fields.clone(),
     })
+}
+
+/// Only values are granted one by one.
+fn granted_computed_field(info: &TableInfo, name: &str) -> Result<(), String> {
+    match info.computed_fields.get(name).map(|field| &field.returns) {
+        None => Err(format!("computed field \"{name}\" does not exist")),
+        Some(ComputedReturn::Scalar(_)) => Ok(()),
+        Some(ComputedReturn::Rows(table)) => Err(format!(
+            "select permissions on computed field \"{name}\" are auto-derived from the permissions \
+             on its returning table \"{}\" and cannot be specified manually",
+            table.display_name()
+        )),
+    }
 }
 
 /// Refuses root fields that the permission itself makes impossible.

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
-    AggregateFunction, Direction, GrantedColumn, Join, Nulls, Operator, Output, SelectGrant,
+    AggregateFunction, Direction, FunctionCall, GrantedColumn, Join, Nulls, Operator, Output, Rows,
+    SelectGrant,
 };
-use graphloom_vocab::{ColumnName, GraphqlName, SourceName};
+use graphloom_vocab::{ColumnName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName};
 use indexmap::IndexMap;
+
+use crate::function::{ArgumentInfo, implicit_call};
 
 /// A named type.
 #[derive(Clone, Debug)]
@@ -123,6 +126,14 @@ pub enum InputMeaning {
     ConditionColumn(GrantedColumn),
     /// A relationship in a condition.
     ConditionRelationship(Arc<RelationshipMeaning>),
+    /// A computed value in a condition.
+    ConditionComputed(Arc<FunctionCall>, PgType),
+    /// Computed rows in a condition.
+    ConditionComputedRows(Arc<RowsMeaning>),
+    /// `args` of a function.
+    FunctionArguments,
+    /// One of a function's arguments: its position.
+    FunctionArgument(usize),
     /// A comparison operator.
     Operator(Operator),
     /// `_is_null`.
@@ -143,6 +154,10 @@ pub enum InputMeaning {
     Geommin,
     /// A column to sort by.
     OrderColumn(GrantedColumn),
+    /// A computed value to sort by.
+    OrderComputed(Arc<FunctionCall>),
+    /// Computed rows' aggregate to sort by.
+    OrderComputedAggregate(Arc<RowsMeaning>),
     /// An object relationship to sort by.
     OrderRelationship(Arc<RelationshipMeaning>),
     /// An array relationship's aggregate to sort by.
@@ -199,6 +214,21 @@ pub enum FieldMeaning {
     },
     /// A column.
     Column(GrantedColumn, Output),
+    /// Rows that a function returns.
+    FunctionRoot {
+        /// The source the function is in.
+        source: SourceName,
+        /// Which of the three forms.
+        kind: RootKind,
+        /// What the role may read of the table it returns.
+        grant: Arc<SelectGrant>,
+        /// The call.
+        call: Arc<CallMeaning>,
+    },
+    /// A computed field that is a value.
+    Computed(Arc<CallMeaning>, PgType, Output),
+    /// A computed field that is rows.
+    ComputedRows(Arc<RowsMeaning>),
     /// An object relationship.
     Object(Arc<RelationshipMeaning>),
     /// An array relationship.
@@ -237,6 +267,47 @@ pub struct RelationshipMeaning {
     pub grant: Arc<SelectGrant>,
     /// Our column and theirs.
     pub mapping: Vec<(ColumnName, ColumnName)>,
+}
+
+/// A function as a field calls it.
+#[derive(Clone, Debug)]
+pub struct CallMeaning {
+    /// The function.
+    pub function: QualifiedFunction,
+    /// In Postgres' order.
+    pub arguments: Arc<[ArgumentInfo]>,
+    /// The table whose row a computed field hands over.
+    pub row: Option<QualifiedTable>,
+}
+
+/// Rows that a computed field returns, as one role may read them.
+#[derive(Clone, Debug)]
+pub struct RowsMeaning {
+    /// What the role may read of their table.
+    pub grant: Arc<SelectGrant>,
+    /// What returns them.
+    pub call: CallMeaning,
+}
+
+impl CallMeaning {
+    /// The call without any value of the user's.
+    pub fn implicit(&self) -> FunctionCall {
+        implicit_call(&self.function, &self.arguments, self.row.as_ref())
+    }
+}
+
+impl RowsMeaning {
+    /// The rows of a call, each under the role's grant.
+    pub fn join(&self, call: FunctionCall) -> Join {
+        let access = self
+            .grant
+            .access()
+            .with_rows(Rows::Function(Arc::new(call)));
+        Join {
+            access,
+            mapping: Vec::new(),
+        }
+    }
 }
 
 impl RelationshipMeaning {

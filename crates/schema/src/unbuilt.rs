@@ -5,7 +5,7 @@ use graphloom_metadata::types::{Source, Table};
 use graphloom_vocab::{Json, JsonObject};
 use serde_json::json;
 
-use crate::{Inconsistency, definition};
+use crate::Inconsistency;
 
 /// Top-level sections and the kind of their objects.
 const SECTIONS: &[(&str, &str)] = &[
@@ -62,21 +62,6 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
 /// Objects of a source that are not built yet.
 pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
     let mut found = Vec::new();
-    for function in source.functions.keys() {
-        let name = format!(
-            "function {} in source {}",
-            function.display_name(),
-            source.name
-        );
-        let function = json!({"schema": function.schema.as_str(), "name": function.name.as_str()});
-        let definition = json!({"source": source.name.as_str(), "function": function});
-        found.push(Inconsistency::new(
-            "function",
-            name,
-            "functions are not built yet",
-            definition,
-        ));
-    }
     let kinds = [
         ("native_queries", "native_query", "root_field_name"),
         ("logical_models", "logical_model", "name"),
@@ -108,17 +93,6 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
         source.name
     );
     let mut found = Vec::new();
-    for (name, field) in &table.computed_fields {
-        let definition = definition::computed_field(&source.name, &table.table, field);
-        let name = format!("computed_field {name} {place}");
-        let reason = "computed fields are not built yet";
-        found.push(Inconsistency::new(
-            "computed_field",
-            name,
-            reason,
-            definition,
-        ));
-    }
     let kinds = [
         ("event_triggers", "event_trigger"),
         ("remote_relationships", "remote_relationship"),

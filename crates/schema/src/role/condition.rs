@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::table::visible_columns;
 use super::{SourceTypes, input};
+use crate::function::ComputedReturn;
 use crate::table::TableInfo;
 use crate::types::{InputMeaning, InputObjectType, TypeDefinition};
 
@@ -43,6 +44,26 @@ impl SourceTypes<'_> {
                 let meaning = InputMeaning::ConditionRelationship(meaning);
                 fields.insert(field, input(None, ty, meaning));
             }
+        }
+        for computed in self.visible_computed(info) {
+            let Some(call) = Self::computed_call(info, computed) else {
+                continue;
+            };
+            let field = match &computed.returns {
+                ComputedReturn::Scalar(ty) => self.comparison_type(ty).map(|comparison| {
+                    let meaning = InputMeaning::ConditionComputed(call.into(), ty.base().clone());
+                    input(None, comparison, meaning)
+                }),
+                ComputedReturn::Rows(target) => {
+                    let rows = self.rows_meaning(info, computed);
+                    let target = self.source.tables.get(target);
+                    rows.zip(target).map(|(rows, target)| {
+                        let meaning = InputMeaning::ConditionComputedRows(rows);
+                        input(None, self.type_ref(target, "bool_exp"), meaning)
+                    })
+                }
+            };
+            fields.extend(field.map(|field| (computed.field.clone(), field)));
         }
         let table = info.table.name.display_name();
         self.types.add(TypeDefinition::InputObject(InputObjectType {

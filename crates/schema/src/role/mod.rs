@@ -6,6 +6,7 @@
 mod aggregate;
 mod comparison;
 mod condition;
+mod function;
 mod introspection;
 mod order;
 mod table;
@@ -232,6 +233,7 @@ impl<'a> SourceTypes<'a> {
             self.table_types(info, &grant);
             self.table_roots(info, &grant, &mut roots);
         }
+        self.function_roots(&mut roots);
         roots
     }
 

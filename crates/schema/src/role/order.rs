@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::table::visible_columns;
 use super::{SourceTypes, input};
+use crate::function::ComputedReturn;
 use crate::relationship::RelationshipKind;
 use crate::scalar;
 use crate::table::TableInfo;
@@ -49,6 +50,34 @@ impl SourceTypes<'_> {
                     fields.insert(name, input(None, ty, meaning));
                 }
                 RelationshipKind::Array => {}
+            }
+        }
+        for computed in self.visible_computed(info) {
+            let Some(call) = Self::computed_call(info, computed) else {
+                continue;
+            };
+            match &computed.returns {
+                ComputedReturn::Scalar(_) => {
+                    let meaning = InputMeaning::OrderComputed(call.into());
+                    fields.insert(
+                        computed.field.clone(),
+                        input(None, direction.clone(), meaning),
+                    );
+                }
+                ComputedReturn::Rows(target) => {
+                    let rows = self.rows_meaning(info, computed);
+                    let rows =
+                        rows.filter(|rows| rows.grant.aggregations() == Aggregations::Allowed);
+                    let Some((rows, target)) = rows.zip(self.source.tables.get(target)) else {
+                        continue;
+                    };
+                    let ty = self.type_ref(target, "aggregate_order_by");
+                    let name = self
+                        .naming()
+                        .suffixed_field(computed.field.as_str(), "aggregate");
+                    let meaning = InputMeaning::OrderComputedAggregate(rows);
+                    fields.insert(name, input(None, ty, meaning));
+                }
             }
         }
         let table = info.table.name.display_name();

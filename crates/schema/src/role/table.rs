@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{Aggregations, GrantedColumn, SelectGrant};
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable};
@@ -25,6 +26,19 @@ pub(super) fn visible_columns<'a>(info: &'a TableInfo, grant: &'a SelectGrant) -
     columns
         .filter_map(|column| Some((column, grant.column(&column.column)?)))
         .collect()
+}
+
+/// `path`, which json and jsonb fields take.
+pub(super) fn json_path_argument(ty: &PgType) -> Option<InputValueDefinition> {
+    let is_json = matches!(ty.scalar_kind(), ScalarKind::Json | ScalarKind::Jsonb);
+    let path = || {
+        input(
+            Some("JSON select path"),
+            TypeRef::named("String"),
+            InputMeaning::JsonPath,
+        )
+    };
+    is_json.then(path)
 }
 
 impl SourceTypes<'_> {
@@ -93,6 +107,11 @@ impl SourceTypes<'_> {
         for relationship in info.relationships.values() {
             self.relationship_fields(relationship, &mut fields);
         }
+        for computed in self.visible_computed(info) {
+            if let Some(field) = self.computed_field(info, computed) {
+                fields.insert(computed.field.clone(), field);
+            }
+        }
         let generated = match &info.table.comment {
             Some(comment) => comment.clone(),
             None => format!(
@@ -114,7 +133,6 @@ impl SourceTypes<'_> {
         column: &ColumnInfo,
         granted: &GrantedColumn,
     ) -> Option<FieldDefinition> {
-        use graphloom_catalog::ScalarKind as K;
         let ty = self.column_type(info, granted)?;
         let ty = if granted.nullable() {
             ty
@@ -124,12 +142,7 @@ impl SourceTypes<'_> {
         let output = scalar::output(granted.ty(), self.settings.numerics);
         let meaning = FieldMeaning::Column(granted.clone(), output);
         let mut field = plain_field(column.description.as_deref(), ty, meaning);
-        if matches!(granted.ty().scalar_kind(), K::Json | K::Jsonb) {
-            let path = input(
-                Some("JSON select path"),
-                TypeRef::named("String"),
-                InputMeaning::JsonPath,
-            );
+        if let Some(path) = json_path_argument(granted.ty()) {
             field.arguments.insert(GraphqlName::new("path"), path);
         }
         Some(field)
