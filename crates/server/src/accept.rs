@@ -4,6 +4,8 @@
 //! has no header time-out, no limit of connections and no deadline at shutdown, which is why this is
 //! our own.
 
+mod linger;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -185,8 +187,8 @@ impl Protocols {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(settings.header_timeout)
-            .max_buf_size(settings.header_bytes_max)
-            .pipeline_flush(true);
+            .max_buf_size(settings.header_bytes_max);
+        // `pipeline_flush` stays off: with it an answer is lost where unread bytes are behind its request.
         let mut http2 = Builder::new(TokioExecutor::new()).http2_only();
         let header_bytes_max = u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX);
         http2
@@ -217,14 +219,16 @@ impl Protocols {
         let Ok(Some(version)) = timeout(self.first_bytes_timeout, version_of(&stream)).await else {
             return;
         };
+        let held = share.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
-            let (app, share) = (Arc::clone(&app), share.clone());
+            let (app, share) = (Arc::clone(&app), held.clone());
             async move {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(share);
                 Ok::<_, Infallible>(app.answer(peer, request).await)
             }
         });
+        let (stream, home) = linger::lend(stream);
         let builder = match version {
             Version::Http1 => &self.http1,
             Version::Http2 => &self.http2,
@@ -232,6 +236,8 @@ impl Protocols {
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         // What goes wrong with one connection is its client's affair: garbage, time-outs, resets.
         watcher.watch(connection.into_owned()).await.ok();
+        home.close().await;
+        drop(share);
     }
 }
 

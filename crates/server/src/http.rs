@@ -142,7 +142,6 @@ impl App {
         let session = match self.authenticate(&request) {
             Ok(session) => session,
             Err(error) => {
-                body::drain(request).await;
                 return Err(self.refuse(shape, None, error));
             }
         };

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod startup;
 pub mod version;
 mod websocket;
+mod wiring;
 
 pub use crate::accept::Listener;
 pub use crate::cors::Cors;

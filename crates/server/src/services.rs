@@ -10,6 +10,7 @@ use std::sync::Arc;
 use graphloom_admin::{Admin, Health};
 use graphloom_execute::{Engine, Executed, GraphqlRequest};
 use graphloom_vocab::{Json, JsonObject, Result, Session};
+use tokio::sync::watch;
 
 /// A future that a trait object can return.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -37,6 +38,11 @@ pub trait Services: Send + Sync + 'static {
 
     /// What metadata adds to `/v1alpha1/config`.
     fn config(&self) -> JsonObject;
+
+    /// Tells the schema generation that is served, whenever it changes; `None` if it never does.
+    fn generations(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
 }
 
 /// The engine and the administration.
@@ -74,5 +80,9 @@ impl Services for Wired {
 
     fn config(&self) -> JsonObject {
         self.admin.config()
+    }
+
+    fn generations(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.admin.generations())
     }
 }

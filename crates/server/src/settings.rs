@@ -249,6 +249,8 @@ pub enum MetadataQueryLogging {
 pub struct DatabaseSettings {
     /// URL of the source `default`.
     pub default_url: Option<String>,
+    /// Whether that URL is to be stored or looked up again at each start.
+    pub default_origin: UrlOrigin,
     /// URL of the metadata database.
     pub metadata_url: String,
     /// How often to try the metadata database again at start.
@@ -265,6 +267,17 @@ pub struct DatabaseSettings {
     pub statement_timeout: Option<Duration>,
     /// Whether statements are prepared.
     pub prepared_statements: bool,
+    /// How often to look for metadata that another instance has changed; `None` is never.
+    pub sync_interval: Option<Duration>,
+}
+
+/// Where the URL of the source `default` came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlOrigin {
+    /// `HASURA_GRAPHQL_DATABASE_URL`: metadata names the variable.
+    Environment,
+    /// The command line, or parts: metadata has the URL.
+    Options,
 }
 
 impl std::fmt::Debug for DatabaseSettings {
@@ -454,8 +467,14 @@ fn database(values: &Values) -> Result<DatabaseSettings, OptionError> {
         ));
     };
     let unless_zero = |flag: &str| Some(values.seconds(flag)).filter(|time| !time.is_zero());
+    let default_origin = match values.source("database-url") {
+        Source::Variable(_) => UrlOrigin::Environment,
+        Source::Flag(_) | Source::Default => UrlOrigin::Options,
+    };
+    let sync_interval = Duration::from_millis(values.integer("schema-sync-poll-interval"));
     Ok(DatabaseSettings {
         default_url,
+        default_origin,
         metadata_url,
         retries: values.integer("retries"),
         connections_max: values.size("connections"),
@@ -466,6 +485,7 @@ fn database(values: &Values) -> Result<DatabaseSettings, OptionError> {
             .then(|| values.seconds("pool-timeout")),
         statement_timeout: unless_zero("statement-timeout"),
         prepared_statements: values.boolean("use-prepared-statements"),
+        sync_interval: (!sync_interval.is_zero()).then_some(sync_interval),
     })
 }
 

@@ -4,22 +4,22 @@
 //! do. Nothing is printed here but log records; the binary prints the rest.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use graphloom_admin::Admin;
 use graphloom_auth::AuthConfig;
-use graphloom_execute::{Engine, EngineOptions};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::accept::Listener;
 use crate::http::App;
 use crate::log::{Level, Logs};
 use crate::options::{CommandLine, Notice, OptionError, SERVE, Values};
-use crate::services::{Services, Wired};
+use crate::services::Services;
 use crate::settings::{Api, Settings};
 use crate::version;
+
+pub use crate::wiring::wire;
 
 /// Why the server does not start. Printed after `Fatal Error: `; holds no secret.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,11 @@ impl Server {
             logs.startup(Level::Warn, "max_connections", text.into());
             listen.connections_max = places;
         }
+        let generations = services.generations();
         let app = App::new(&settings, services, logs);
+        if let Some(generations) = generations {
+            tokio::spawn(close_sockets_on_change(Arc::downgrade(&app), generations));
+        }
         Ok(Self {
             listener,
             app,
@@ -146,31 +150,20 @@ pub async fn run(server: Server) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Makes the engine and the administration from the settings.
-#[allow(
-    clippy::unused_async,
-    clippy::unnecessary_wraps,
-    reason = "stands in for connecting"
-)]
-pub async fn wire(
-    _settings: &Settings,
-    _environment: HashMap<String, String>,
-    _logs: &Logs,
-) -> Result<Arc<dyn Services>, Fatal> {
-    Ok(Arc::new(Wired {
-        engine: Arc::new(Engine::new(EngineOptions::default())),
-        admin: Arc::new(Admin {}),
-    }))
+/// Clients of websockets come back to the new schema.
+async fn close_sockets_on_change(app: Weak<App>, mut generations: watch::Receiver<u64>) {
+    // What is served at the start is no change.
+    generations.borrow_and_update();
+    while generations.changed().await.is_ok() {
+        let Some(app) = app.upgrade() else { return };
+        app.sockets().metadata_changed();
+    }
 }
 
 /// Logs what is configured, and warns about what has no effect or is open to everyone.
 pub fn announce(settings: &Settings, notices: &[Notice], logs: &Logs) {
-    let apis: Vec<&str> = settings
-        .http
-        .apis
-        .iter()
-        .map(|api| api_name(*api))
-        .collect();
+    let mut apis: Vec<&str> = settings.http.apis.iter().copied().map(api_name).collect();
+    apis.sort_unstable();
     let info = json!({
         "version": version::API_VERSION,
         "graphloom_version": version::VERSION,

@@ -12,15 +12,10 @@ use graphloom_vocab::{Error, ErrorCode, Json, Result};
 use http::{Request, header};
 use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
 /// The unit in which memory is counted.
 const UNIT_BYTES: usize = 1024;
-/// How long, and how far, a body is read that nobody wants, so that its sender sees the answer: many
-/// read nothing before they have sent everything.
-const DRAIN_TIME: Duration = Duration::from_millis(1500);
-const DRAIN_BYTES_MAX: usize = 512 << 20;
-
 /// Reads bodies, and keeps all that are in use within one budget.
 pub(crate) struct BodyReader {
     timeout: Duration,
@@ -68,9 +63,9 @@ impl BodyReader {
         limit_bytes: usize,
     ) -> Result<ReadBody> {
         let started = Instant::now();
+        // Left unread, the rest of the request ends its connection (`accept/linger.rs` says how).
         let announced = announced_bytes(&request);
         if announced.is_some_and(|bytes| bytes > limit_bytes) {
-            drain(request).await;
             return Err(too_large(limit_bytes));
         }
         let deadline = tokio::time::Instant::now() + self.timeout;
@@ -88,7 +83,6 @@ impl BodyReader {
                 continue;
             };
             if first.len() + rest.len() + data.len() > limit_bytes {
-                drain_body(body).await;
                 return Err(too_large(limit_bytes));
             }
             let more = timeout_at(deadline, self.share_of(data.len())).await;
@@ -129,28 +123,6 @@ impl BodyReader {
             .await
             .expect("never closed")
     }
-}
-
-/// Reads what nobody wants for a moment, so that the sender gets to see the answer.
-pub(crate) async fn drain(request: Request<Body>) {
-    // Such a client waits for our word before it sends anything, and an answer is a word.
-    if !request.headers().contains_key(header::EXPECT) {
-        drain_body(request.into_body()).await;
-    }
-}
-
-async fn drain_body(mut body: Body) {
-    let drained = async {
-        let mut bytes = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, Bytes::len);
-            if bytes > DRAIN_BYTES_MAX {
-                break;
-            }
-        }
-    };
-    // Running out of time is as good: we tried.
-    timeout(DRAIN_TIME, drained).await.ok();
 }
 
 fn announced_bytes(request: &Request<Body>) -> Option<usize> {

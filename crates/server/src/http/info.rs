@@ -29,7 +29,7 @@ impl RequestInfo {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             version: version(request.version()),
-            ip: client_ip(headers).unwrap_or(peer),
+            ip: client_ip(headers).unwrap_or(peer).to_canonical(),
             origin: headers.get(header::ORIGIN).cloned(),
             accept_encoding: joined(headers, &header::ACCEPT_ENCODING),
         }

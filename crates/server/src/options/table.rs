@@ -237,7 +237,7 @@ pub const SERVE: &[Opt] = &[
 
     // Events, actions and several instances
     Opt::new("schema-sync-poll-interval", &["HASURA_GRAPHQL_SCHEMA_SYNC_POLL_INTERVAL"], ANY,
-        "Milliseconds between two looks for metadata changed by another instance; 0 means never").or("1000").status(NotBuilt),
+        "Milliseconds between two looks for metadata changed by another instance; 0 means never").or("1000"),
     Opt::new("events-http-pool-size", &["HASURA_GRAPHQL_EVENTS_HTTP_POOL_SIZE"], COUNT,
         "Most event deliveries at once").or("100").status(NotBuilt),
     Opt::new("events-fetch-interval", &["HASURA_GRAPHQL_EVENTS_FETCH_INTERVAL"], ANY,

@@ -1,0 +1,158 @@
+//! From settings to services: the metadata database, the administration and the engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource};
+use graphloom_execute::{Engine, EngineOptions};
+use graphloom_metadata::types::Metadata;
+use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
+use graphloom_schema::{NamingConvention, Numerics, Settings as SchemaSettings};
+use graphloom_store::{InstanceId, Origin, Store};
+use graphloom_vocab::{Internal, Json};
+use serde_json::json;
+
+use crate::log::{Level, LogType, Logs};
+use crate::services::{Services, Wired};
+use crate::settings::{DatabaseSettings, Settings, UrlOrigin};
+use crate::startup::Fatal;
+
+/// Most connections to the metadata database: one writes at a time, and the rest only look.
+const METADATA_CONNECTIONS_MAX: usize = 8;
+/// Who we are in `pg_stat_activity`, unless the URL says something else.
+const METADATA_IDLE_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// Opens the metadata database, creates its catalog if there is none, and serves what it says.
+///
+/// Errors are those of the metadata database and of what is stored in it; a source that cannot be
+/// reached is logged and tried again.
+pub async fn wire(
+    settings: &Settings,
+    environment: HashMap<String, String>,
+    logs: &Logs,
+) -> Result<Arc<dyn Services>, Fatal> {
+    let store = open_store(&settings.database, &environment, logs).await?;
+    let engine = Arc::new(Engine::new(EngineOptions::default()));
+    let options = admin_options(settings, environment, logs);
+    let admin = Admin::start(options, store, engine.clone()).await;
+    let admin = admin.map_err(|error| {
+        // The detail may have what a person needs; there is no other place to show it.
+        let detail = match error.internal() {
+            Some(Internal::Guarded(Json::String(detail))) => format!(": {detail}"),
+            _ => String::new(),
+        };
+        Fatal::Services(format!("metadata: {}{detail}", error.message()))
+    })?;
+    let inconsistent = admin.inconsistencies();
+    if !inconsistent.is_empty() {
+        let info = json!({ "objects": inconsistent });
+        logs.startup(Level::Warn, "inconsistent_metadata", info);
+    }
+    let info = json!({ "resource_version": admin.resource_version() });
+    logs.startup(Level::Info, "metadata", info);
+    Ok(Arc::new(Wired { engine, admin }))
+}
+
+async fn open_store(
+    settings: &DatabaseSettings,
+    environment: &HashMap<String, String>,
+    logs: &Logs,
+) -> Result<Store, Fatal> {
+    let lookup = |name: &str| environment.get(name).cloned();
+    let connect = ConnectionOptions::parse_with(&settings.metadata_url, &lookup);
+    let connect = connect
+        .map_err(|error| Fatal::Services(format!("the URL of the metadata database: {error}")))?;
+    let pool = PoolOptions {
+        max_connections: settings.connections_max.clamp(1, METADATA_CONNECTIONS_MAX),
+        idle_timeout: METADATA_IDLE_TIMEOUT,
+        connection_lifetime: settings.lifetime,
+        connect_retries: u32::try_from(settings.retries).unwrap_or(u32::MAX),
+        ..PoolOptions::default()
+    };
+    let database = connect.redacted();
+    let initial = Metadata::default().to_json();
+    let opened = Store::open(Pool::new(connect, pool), InstanceId::random(), &initial).await;
+    let opened = opened.map_err(|error| Fatal::Services(error.to_string()))?;
+    let info = json!({
+        "database": database,
+        "catalog": match opened.origin {
+            Origin::Found => "found",
+            Origin::Created => "created",
+        },
+    });
+    logs.startup(Level::Info, "metadata_database", info);
+    Ok(opened.store)
+}
+
+fn admin_options(
+    settings: &Settings,
+    environment: HashMap<String, String>,
+    logs: &Logs,
+) -> AdminOptions {
+    let convention = settings.http.reported.naming_convention.as_deref();
+    let logs = logs.clone();
+    AdminOptions {
+        environment,
+        default_source: default_source(&settings.database),
+        schema: SchemaSettings {
+            numerics: if settings.stringify_numeric_types {
+                Numerics::Strings
+            } else {
+                Numerics::Numbers
+            },
+            naming_convention: convention
+                .and_then(NamingConvention::parse)
+                .unwrap_or_default(),
+            ..SchemaSettings::default()
+        },
+        sync_interval: settings.database.sync_interval,
+        statement_timeout: settings.database.statement_timeout,
+        observer: Some(Arc::new(move |event| log_event(&logs, event))),
+    }
+}
+
+fn default_source(settings: &DatabaseSettings) -> Option<DefaultSource> {
+    let url = settings.default_url.as_ref()?;
+    let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let source = match settings.default_origin {
+        UrlOrigin::Environment => DefaultSource::from_environment(),
+        UrlOrigin::Options => DefaultSource::from_url(url),
+    };
+    Some(DefaultSource {
+        max_connections: u32::try_from(settings.connections_max).unwrap_or(u32::MAX),
+        idle_timeout_s: seconds(settings.idle_timeout),
+        retries: u32::try_from(settings.retries).unwrap_or(u32::MAX),
+        connection_lifetime_s: settings.lifetime.map(seconds),
+        pool_timeout_s: settings.pool_timeout.map(seconds),
+        use_prepared_statements: settings.prepared_statements,
+        ..source
+    })
+}
+
+fn log_event(logs: &Logs, event: &AdminEvent) {
+    let (level, text, detail) = match event {
+        AdminEvent::SourceUnavailable { source, reason } => (
+            Level::Warn,
+            "a source cannot be used; it is tried again",
+            json!({ "source": source, "reason": reason }),
+        ),
+        AdminEvent::SourceRecovered { source } => (
+            Level::Info,
+            "a source can be used again",
+            json!({ "source": source }),
+        ),
+        AdminEvent::Synchronized { resource_version } => (
+            Level::Info,
+            "metadata was changed by another instance and read anew",
+            json!({ "resource_version": resource_version }),
+        ),
+        AdminEvent::SyncFailed { reason } => (
+            Level::Warn,
+            "the metadata database cannot be asked for changes; it is asked again",
+            json!({ "reason": reason }),
+        ),
+    };
+    let detail = json!({ "message": text, "info": detail });
+    logs.write(LogType::Metadata, level, detail);
+}
