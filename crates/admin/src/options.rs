@@ -21,6 +21,8 @@ pub struct AdminOptions {
     pub schema: Settings,
     /// How often other instances are listened to; `None`: never (`SCHEMA_SYNC_POLL_INTERVAL=0`).
     pub sync_interval: Option<Duration>,
+    /// `statement_timeout` of every session of a source; `None` leaves the server's.
+    pub statement_timeout: Option<Duration>,
     /// Told what happens outside of any request, for the log.
     pub observer: Option<Observer>,
 }

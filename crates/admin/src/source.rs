@@ -15,8 +15,14 @@ use graphloom_pg::{
 };
 use graphloom_vocab::{Json, JsonObject, QualifiedFunction, QualifiedTable};
 
-/// The process environment.
-pub(crate) type Environment = HashMap<String, String>;
+/// What of the process a source's settings need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// The environment's variables.
+    pub(crate) variables: HashMap<String, String>,
+    /// `statement_timeout` of every session.
+    pub(crate) statement_timeout: Option<Duration>,
+}
 
 /// A source that is in the document.
 #[derive(Clone, Debug)]
@@ -271,12 +277,13 @@ impl Resolved {
             reason: "connection error".to_owned(),
             message: Some(error.to_string()),
         };
-        let lookup = |name: &str| environment.get(name).cloned();
+        let lookup = |name: &str| environment.variables.get(name).cloned();
         let mut connect = ConnectionOptions::parse_with(&url, &lookup).map_err(invalid)?;
         if let Some(ssl) = &info.ssl_configuration {
             connect = connect.with_ssl(ssl_overrides(ssl, environment)?);
         }
         let mut pool = pool_options(info.pool_settings.as_ref());
+        pool.statement_timeout = environment.statement_timeout;
         if info.use_prepared_statements == Some(false) {
             pool.statements = StatementMode::Unprepared;
         }
@@ -316,7 +323,7 @@ fn url(url: Option<&DatabaseUrl>, environment: &Environment) -> Result<String, S
 }
 
 fn variable(name: &str, environment: &Environment) -> Result<String, SourceFailure> {
-    let value = environment.get(name).cloned();
+    let value = environment.variables.get(name).cloned();
     value.ok_or_else(|| SourceFailure::settings(format!("environment variable '{name}' not set")))
 }
 
@@ -427,10 +434,11 @@ mod tests {
     fn resolve(info: &Json) -> Result<Resolved, SourceFailure> {
         let configuration = json!({"connection_info": info});
         let configuration = SourceConfiguration::decode(&configuration).unwrap();
-        let environment = HashMap::from([(
-            "DB".to_owned(),
-            "postgresql://u:secret@db.example/d".to_owned(),
-        )]);
+        let url = "postgresql://u:secret@db.example/d";
+        let environment = Environment {
+            variables: HashMap::from([("DB".to_owned(), url.to_owned())]),
+            statement_timeout: None,
+        };
         Resolved::new(&configuration, &environment)
     }
 

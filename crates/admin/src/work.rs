@@ -37,7 +37,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(mut options: AdminOptions, store: Store, engine: Arc<Engine>) -> Self {
-        let environment = Arc::new(std::mem::take(&mut options.environment));
+        let environment = Arc::new(Environment {
+            variables: std::mem::take(&mut options.environment),
+            statement_timeout: options.statement_timeout,
+        });
         let state = State {
             version: ResourceVersion::INITIAL,
             candidate: Candidate::empty(),
