@@ -52,24 +52,56 @@ impl<'a> Binder<'a> {
         value: InputRef<'a>,
         operand: &Operand,
     ) -> Result<BoolExp> {
-        let comparison = match &definition.meaning {
+        if matches!(definition.meaning, InputMeaning::Cast) {
+            return self.casts(value, definition.ty.name(), operand);
+        }
+        let ty = operand.cast.as_ref().unwrap_or_else(|| operand.ty());
+        let comparison = self.plain_comparison(definition, value, ty)?;
+        Ok(BoolExp::column(operand.clone(), comparison))
+    }
+
+    /// All operators given for a value of this type; for values that take no casts.
+    pub(crate) fn tests(
+        &mut self,
+        value: InputRef<'a>,
+        type_name: &GraphqlName,
+        pg_type: &PgType,
+    ) -> Result<Vec<Comparison>> {
+        let fields = self.object(value, type_name)?;
+        let ty = self.input_type(type_name);
+        let mut tests = Vec::with_capacity(fields.len());
+        for (key, value) in fields {
+            let Some(definition) = ty.fields.get(key.as_str()) else {
+                continue;
+            };
+            tests.push(self.within(&key, |binder| {
+                let value = binder.peel(value, &definition.ty, false)?;
+                binder.plain_comparison(definition, value, pg_type)
+            })?);
+        }
+        Ok(tests)
+    }
+
+    fn plain_comparison(
+        &mut self,
+        definition: &'a InputValueDefinition,
+        value: InputRef<'a>,
+        ty: &PgType,
+    ) -> Result<Comparison> {
+        match &definition.meaning {
             InputMeaning::IsNull => {
                 let location = TypeRef::named("Boolean");
                 let flag = self.boolean(value, &location)?;
-                Comparison::IsNull(if flag {
+                Ok(Comparison::IsNull(if flag {
                     Nullness::Null
                 } else {
                     Nullness::NotNull
-                })
+                }))
             }
-            InputMeaning::Cast => return self.casts(value, definition.ty.name(), operand),
-            InputMeaning::Operator(operator) => {
-                self.operator(*operator, definition, value, operand)?
-            }
+            InputMeaning::Operator(operator) => self.operator(*operator, definition, value, ty),
             // Every other meaning is of fields of other input types.
-            _ => return self.fail("this field cannot be used here"),
-        };
-        Ok(BoolExp::column(operand.clone(), comparison))
+            _ => self.fail("this field cannot be used here"),
+        }
     }
 
     fn casts(
@@ -102,10 +134,10 @@ impl<'a> Binder<'a> {
         operator: Operator,
         definition: &'a InputValueDefinition,
         value: InputRef<'a>,
-        operand: &Operand,
+        ty: &PgType,
     ) -> Result<Comparison> {
         use Operator as O;
-        let ty = operand.cast.as_ref().unwrap_or(operand.ty()).base().clone();
+        let ty = ty.base().clone();
         let graphql_type = definition.ty.name();
         let text = PgType::builtin("text");
         let value = match operator {

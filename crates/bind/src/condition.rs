@@ -69,6 +69,9 @@ impl<'a> Binder<'a> {
                     condition: Box::new(condition),
                 })
             }
+            InputMeaning::ConditionAggregate(relationship) => {
+                self.aggregate_condition(value, type_name, relationship)
+            }
             InputMeaning::ConditionRelationship(relationship) => {
                 let condition = self.condition_on(value, type_name)?;
                 let join = relationship.join();

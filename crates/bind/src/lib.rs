@@ -17,6 +17,7 @@ mod introspection;
 mod limits;
 mod operation;
 mod order;
+mod predicate;
 mod select;
 mod variables;
 

@@ -267,6 +267,40 @@ async fn aggregates_json_paths_and_arrays() {
 }
 
 #[tokio::test]
+async fn conditions_on_aggregates() {
+    let world = World::new(LIBRARY, library()).await;
+    let admin = Session::admin();
+    let query = "query ($p: Int_comparison_exp!, $f: articles_bool_exp = {}) {
+        authors(where: {articles_aggregate: {count: {predicate: $p, filter: $f, arguments: [title],
+            distinct: true}}}, order_by: {id: asc}) { name } }";
+    let ask = |variables| world.ask(&admin, query, variables);
+    assert_eq!(
+        ask(json!({"p": {"_gte": 1}})).await,
+        json!({"authors": [{"name": "Ada"}, {"name": "Bob"}]})
+    );
+    assert_eq!(
+        ask(json!({"p": {"_eq": 0}})).await,
+        json!({"authors": [{"name": "Cyd"}]})
+    );
+    let rated = json!({"rating": {"_is_null": false}});
+    assert_eq!(
+        ask(json!({"p": {"_gt": 0, "_lt": 2}, "f": rated})).await,
+        json!({"authors": [{"name": "Ada"}, {"name": "Bob"}]})
+    );
+    let none = "{ authors(where: {articles_aggregate: {}}) { name } }";
+    let answer = world.ask(&admin, none, json!({})).await;
+    assert_eq!(
+        answer["message"],
+        json!("exactly one predicate should be specified")
+    );
+    let hidden =
+        "{ authors(where: {articles_aggregate: {count: {predicate: {_gt: 0}}}}) { name } }";
+    let answer = world.ask(&user("1"), hidden, json!({})).await;
+    let message = "field 'articles_aggregate' not found in type: 'authors_bool_exp'";
+    assert_eq!(answer["message"], json!(message));
+}
+
+#[tokio::test]
 async fn plans_do_not_outlive_their_schema() {
     let world = World::new(LIBRARY, library()).await;
     let admin = Session::admin();

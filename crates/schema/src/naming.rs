@@ -119,6 +119,12 @@ impl Naming {
         ))
     }
 
+    /// A type of aggregate predicates: v2 leaves out a source's affixes, and in `graphql-default` writes
+    /// these types as it writes fields.
+    pub(crate) fn predicate_type(&self, identifier: &Identifier, suffix: &str) -> GraphqlName {
+        GraphqlName::new(self.join(identifier, suffix, Case::Camel))
+    }
+
     /// A root field's name: the identifier between a prefix such as `insert` and a suffix such as
     /// `by_pk`, with the source's affixes.
     pub(crate) fn root_field(&self, identifier: &Identifier, suffix: &str) -> GraphqlName {

@@ -130,6 +130,20 @@ pub enum InputMeaning {
     ConditionComputed(Arc<FunctionCall>, PgType),
     /// Computed rows in a condition.
     ConditionComputedRows(Arc<RowsMeaning>),
+    /// An array relationship's aggregate in a condition.
+    ConditionAggregate(Arc<RelationshipMeaning>),
+    /// One of the aggregates inside such a condition: its name in Postgres and its type.
+    Predicate(&'static str, PgType),
+    /// `arguments` of a predicate.
+    PredicateArguments,
+    /// `X` and `Y` inside `arguments`.
+    PredicateArgument,
+    /// `distinct` of a predicate.
+    PredicateDistinct,
+    /// `filter` of a predicate.
+    PredicateFilter,
+    /// `predicate` of a predicate: the comparison.
+    PredicateTest,
     /// `args` of a function.
     FunctionArguments,
     /// One of a function's arguments: its position.

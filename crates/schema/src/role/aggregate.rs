@@ -15,6 +15,7 @@ use crate::types::{FieldDefinition, FieldMeaning, InputMeaning, ObjectType, Type
 impl SourceTypes<'_> {
     pub(super) fn aggregate_types(&mut self, info: &TableInfo, grant: &SelectGrant) {
         self.aggregate_order_by(info, grant);
+        self.aggregate_bool_exp(info, grant);
         let table = info.table.name.display_name();
         let mut fields = IndexMap::new();
         fields.insert(GraphqlName::new("count"), self.count(info, grant));

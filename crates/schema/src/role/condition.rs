@@ -1,12 +1,14 @@
 //! `T_bool_exp`: what a role may filter by.
 
-use graphloom_ir::SelectGrant;
+use graphloom_graphql::TypeRef;
+use graphloom_ir::{Aggregations, SelectGrant};
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
 use super::table::visible_columns;
 use super::{SourceTypes, input};
 use crate::function::ComputedReturn;
+use crate::relationship::RelationshipKind;
 use crate::table::TableInfo;
 use crate::types::{InputMeaning, InputObjectType, TypeDefinition};
 
@@ -41,6 +43,14 @@ impl SourceTypes<'_> {
                 relationship.field.clone(),
             ) {
                 let ty = self.type_ref(target, "bool_exp");
+                if relationship.kind == RelationshipKind::Array
+                    && meaning.grant.aggregations() == Aggregations::Allowed
+                {
+                    let ty = TypeRef::Named(self.predicate_type(target, ""));
+                    let name = self.naming().suffixed_field(field.as_str(), "aggregate");
+                    let meaning = InputMeaning::ConditionAggregate(meaning.clone());
+                    fields.insert(name, input(None, ty, meaning));
+                }
                 let meaning = InputMeaning::ConditionRelationship(meaning);
                 fields.insert(field, input(None, ty, meaning));
             }

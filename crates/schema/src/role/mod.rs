@@ -9,6 +9,7 @@ mod condition;
 mod function;
 mod introspection;
 mod order;
+mod predicate;
 mod table;
 
 use std::collections::{HashMap, HashSet};
