@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use graphloom_ir::{
-    AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, BoolExp, BoundOperation,
-    Comparison, Field, FieldValue, GrantedColumn, Join, OrderTarget, RootField, RootValue,
-    SelectArguments, SelectGrant, SourceQuery, TableAccess, TableSelect,
+    AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, ArgumentValue, BoolExp,
+    BoundOperation, Comparison, Field, FieldValue, FunctionCall, GrantedColumn, Join, OperandValue,
+    OrderTarget, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
+    TableAccess, TableSelect,
 };
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_vocab::{ColumnName, QualifiedTable, RoleName};
@@ -54,7 +55,8 @@ impl Audit<'_> {
 
     fn access(&self, access: &TableAccess) {
         let granted = self.grant(access.table()).access();
-        assert_eq!(access, &granted, "filter and limit come along");
+        let access = access.clone().with_rows(Rows::Table);
+        assert_eq!(access, granted, "filter and limit come along");
     }
 
     fn column(&self, table: &QualifiedTable, column: &ColumnName) {
@@ -72,7 +74,29 @@ impl Audit<'_> {
 
     fn join(&self, join: &Join, target: &TableAccess) {
         self.access(&join.access);
-        assert_eq!(&join.access, target);
+        assert_eq!(join.access.table(), target.table());
+    }
+
+    /// A computed field takes the row it stands in and nothing else of another table.
+    fn call(&self, table: &QualifiedTable, call: &FunctionCall) {
+        for argument in &call.arguments {
+            if let ArgumentValue::Row(row) = &argument.value {
+                assert_eq!(row, table, "{:?}", call.function);
+            }
+        }
+        let info = &self.source.tables[table];
+        let permission = info.select_permissions.get(self.role);
+        let granted = |name: &str| {
+            self.role.is_admin()
+                || permission.is_some_and(|p| p.computed_fields.iter().any(|c| c == name))
+        };
+        let mut fields = info.computed_fields.iter();
+        assert!(
+            fields.any(|(name, field)| field.function == call.function && granted(name)),
+            "{:?} is no computed field of {table:?} that {} may see",
+            call.function,
+            self.role
+        );
     }
 
     fn select(&self, select: &TableSelect) {
@@ -87,6 +111,7 @@ impl Audit<'_> {
             match &field.value {
                 FieldValue::Typename(_) => {}
                 FieldValue::Column(column) => self.granted(table, &column.column),
+                FieldValue::Computed(computed) => self.call(table, &computed.call),
                 FieldValue::Object(join, select) | FieldValue::Array(join, select) => {
                     self.join(join, &select.access);
                     self.select(select);
@@ -124,7 +149,9 @@ impl Audit<'_> {
         match op {
             AggregateOp::Typename(_) => {}
             AggregateOp::Count { columns, .. } => {
-                columns.iter().for_each(|column| self.granted(table, column));
+                columns
+                    .iter()
+                    .for_each(|column| self.granted(table, column));
             }
             AggregateOp::Columns(_, fields) => {
                 for field in fields {
@@ -151,6 +178,7 @@ impl Audit<'_> {
     fn order(&self, table: &QualifiedTable, target: &OrderTarget) {
         match target {
             OrderTarget::Column(column) => self.granted(table, column),
+            OrderTarget::Computed(call) => self.call(table, call),
             OrderTarget::Object(join, inner) => {
                 self.access(&join.access);
                 self.order(join.access.table(), inner);
@@ -173,13 +201,27 @@ impl Audit<'_> {
             }
             BoolExp::Not(inner) => self.condition(table, inner),
             BoolExp::Column(condition) => {
-                self.column(table, condition.operand.column());
+                match condition.operand.value() {
+                    OperandValue::Column(column) => self.column(table, column),
+                    OperandValue::Computed(call) => self.call(table, call),
+                }
                 let other = matches!(condition.comparison, Comparison::Column { .. });
                 assert!(!other, "column comparison is for rules only");
             }
             BoolExp::Related { join, condition } => {
                 self.access(&join.access);
                 self.condition(join.access.table(), condition);
+            }
+            BoolExp::Aggregate(predicate) => {
+                self.access(&predicate.join.access);
+                let table = predicate.join.access.table();
+                self.may_aggregate(table);
+                for column in &predicate.arguments {
+                    self.granted(table, column);
+                }
+                if let Some(filter) = &predicate.filter {
+                    self.condition(table, filter);
+                }
             }
             BoolExp::Exists { .. } => panic!("_exists is for rules only"),
         }

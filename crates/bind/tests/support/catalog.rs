@@ -25,7 +25,14 @@ use graphloom_vocab::{ColumnName, ConstraintName, QualifiedTable};
 
 /// Types that extensions bring.
 const EXTENSIONS: &[&str] = &[
-    "citext", "geometry", "geography", "raster", "ltree", "lquery", "ltxtquery", "hstore",
+    "citext",
+    "geometry",
+    "geography",
+    "raster",
+    "ltree",
+    "lquery",
+    "ltxtquery",
+    "hstore",
 ];
 
 /// Reads tables, views and relatives.
