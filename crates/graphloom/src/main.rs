@@ -2,6 +2,15 @@
 //!
 //! Read next: `crates/server/src/startup.rs`, which is what `serve` does.
 
+mod banner;
+mod dev;
+mod doctor;
+mod local;
+mod occupant;
+mod sample;
+mod secret;
+mod track;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -22,10 +31,22 @@ struct Command {
 /// Every command. A command with options of its own brings its own table.
 const COMMANDS: &[Command] = &[
     Command {
+        name: "dev",
+        about: "Serve GraphQL on this machine over a Postgres of our own, with a sample to try",
+        options: dev::OPTIONS,
+        run: dev::run,
+    },
+    Command {
         name: "serve",
         about: "Serve GraphQL over the databases that the options and the metadata name",
         options: &[options::SERVE],
         run: serve,
+    },
+    Command {
+        name: "doctor",
+        about: "Look at this machine, the options and the databases, and say what is missing",
+        options: doctor::OPTIONS,
+        run: doctor::run,
     },
     Command {
         name: "version",
@@ -97,10 +118,15 @@ fn serve(line: &CommandLine, environment: HashMap<String, String>) -> Result<Exi
     let served = runtime.block_on(startup::serve(line, environment));
     // What still runs after the graceful time-out is not waited for.
     runtime.shutdown_background();
-    served.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+    served
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| error.to_string())
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "the table wants the type of every command")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the table wants the type of every command"
+)]
 fn print_version(_: &CommandLine, _: HashMap<String, String>) -> Result<ExitCode, String> {
     let (ours, api) = (version::VERSION, version::API_VERSION);
     print(&format!(

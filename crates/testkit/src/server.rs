@@ -10,7 +10,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -31,9 +31,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Launch {
     /// The program, usually `env!("CARGO_BIN_EXE_graphloom")`.
     pub binary: PathBuf,
+    /// The subcommand, such as `serve`.
+    pub command: String,
     /// Options before the subcommand, such as `--metadata-database-url`.
     pub before: Vec<String>,
-    /// Options after `serve`; the port is added.
+    /// Options after the subcommand; the port is added.
     pub after: Vec<String>,
     /// The whole environment but `PATH`.
     pub env: Vec<(String, String)>,
@@ -44,6 +46,7 @@ impl Launch {
     pub fn serve(binary: impl Into<PathBuf>, metadata: &Database) -> Self {
         Self {
             binary: binary.into(),
+            command: "serve".to_owned(),
             before: vec![
                 "--metadata-database-url".to_owned(),
                 metadata.url().to_owned(),
@@ -51,6 +54,27 @@ impl Launch {
             after: vec!["--enable-telemetry=false".to_owned()],
             env: Vec::new(),
         }
+    }
+
+    /// `dev` over this data directory, with an environment that holds nothing else. It downloads no
+    /// Postgres.
+    pub fn dev(binary: impl Into<PathBuf>, data_dir: &Path) -> Self {
+        Self {
+            binary: binary.into(),
+            command: "dev".to_owned(),
+            before: Vec::new(),
+            after: vec![
+                "--postgres-download-url=none".to_owned(),
+                format!("--data-dir={}", data_dir.display()),
+            ],
+            env: Vec::new(),
+        }
+    }
+
+    /// With one more option after the subcommand.
+    pub fn with_option(mut self, option: &str) -> Self {
+        self.after.push(option.to_owned());
+        self
     }
 
     /// With one more environment variable.
@@ -64,7 +88,10 @@ impl Launch {
         let port = free_port().map_err(Failure::while_doing("looking for a free port"))?;
         let (log, output) = nameless_file().map_err(Failure::while_doing("making a log file"))?;
         let mut command = Command::new(&self.binary);
-        command.args(&self.before).arg("serve").args(&self.after);
+        command
+            .args(&self.before)
+            .arg(&self.command)
+            .args(&self.after);
         command.arg("--server-port").arg(port.to_string());
         command
             .env_clear()
@@ -155,12 +182,19 @@ impl Server {
 
     /// Asks it to end (SIGTERM) and waits for that.
     pub fn terminate(mut self) -> Result<ExitStatus, Failure> {
+        self.signal("TERM")?;
+        self.wait()
+    }
+
+    /// Sends it a signal by name, such as `INT`, and does not wait for what comes of it.
+    pub fn signal(&self, name: &str) -> Result<(), Failure> {
         let asked = Command::new("kill")
-            .arg("-TERM")
+            .arg(format!("-{name}"))
             .arg(self.child.id().to_string())
             .status();
-        asked.map_err(Failure::while_doing("asking the server to end"))?;
-        self.wait()
+        asked
+            .map(drop)
+            .map_err(Failure::while_doing("sending the server a signal"))
     }
 
     /// Waits until it ends by itself.
@@ -277,6 +311,7 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         Launch {
             binary: path,
+            command: "serve".to_owned(),
             before: Vec::new(),
             after: Vec::new(),
             env: Vec::new(),

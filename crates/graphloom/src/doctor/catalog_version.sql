@@ -1,0 +1,1 @@
+select version from hdb_catalog.hdb_version
