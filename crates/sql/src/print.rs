@@ -15,7 +15,7 @@ use crate::{
     Select, Statement, Target, TypeName, WindowCall,
 };
 
-/// The text of a statement and its parameters. Only [`print`] makes one.
+/// The text of a statement and its parameters. Only [`print()`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SqlText {
     text: String,

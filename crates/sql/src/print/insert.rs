@@ -1,4 +1,4 @@
-//! How `INSERT` is printed.
+//! How `INSERT` is printed: columns, rows and the rest, in the order of the Postgres manual.
 
 use super::Printer;
 use crate::{Insert, InsertValue};
