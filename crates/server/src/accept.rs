@@ -9,6 +9,7 @@ mod linger;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -131,10 +132,7 @@ struct Client {
 
 /// The next connection, once there is a place for it.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, app: &App) -> Client {
-    let place = Arc::clone(places)
-        .acquire_owned()
-        .await
-        .expect("never closed");
+    let place = place(places, app).await;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -157,6 +155,21 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, app: &App) -> C
             }
         }
     }
+}
+
+/// Waits for a place. Says so once, and again only after there was one for the asking.
+async fn place(places: &Arc<Semaphore>, app: &App) -> OwnedSemaphorePermit {
+    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+        app.full.store(false, Ordering::Relaxed);
+        return place;
+    }
+    if !app.full.swap(true, Ordering::Relaxed) {
+        let text = "all client connections are taken, new ones wait (see --max-connections and the \
+                    limit of open files)";
+        app.logs.unstructured(Level::Warn, text);
+    }
+    let place = Arc::clone(places).acquire_owned();
+    place.await.expect("never closed")
 }
 
 fn is_of_one_connection(error: &std::io::Error) -> bool {

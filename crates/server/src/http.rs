@@ -16,6 +16,7 @@ mod route;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
 use futures_util::FutureExt as _;
@@ -43,6 +44,8 @@ pub struct App {
     pub(crate) services: Arc<dyn Services>,
     pub(crate) logs: Logs,
     pub(crate) sockets: Sockets,
+    /// Whether it was said that no client can be let in.
+    pub(crate) full: AtomicBool,
     bodies: BodyReader,
 }
 
@@ -56,6 +59,7 @@ impl App {
             services,
             logs,
             sockets: Sockets::new(settings.websocket.on_metadata_change),
+            full: AtomicBool::new(false),
             bodies: BodyReader::new(settings.http.body_timeout, settings.http.body_memory_bytes),
         })
     }

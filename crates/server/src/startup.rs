@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use graphloom_auth::AuthConfig;
+use graphloom_vocab::Session;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
@@ -70,12 +71,8 @@ impl Server {
             reason: listen_reason(&error),
         })?;
         if let Some(places) = connection_places(listen.connections_max) {
-            let text = format!(
-                "the limit of open files allows for {places} client connections only, not {}; raise it \
-                 (ulimit -n) or lower --max-connections",
-                listen.connections_max
-            );
-            logs.startup(Level::Warn, "max_connections", text.into());
+            let text = format!("the limit of open files allows for {places} client connections");
+            logs.startup(Level::Debug, "max_connections", text.into());
             listen.connections_max = places;
         }
         let generations = services.generations();
@@ -127,6 +124,7 @@ pub async fn serve(line: &CommandLine, environment: HashMap<String, String>) -> 
     let services = wire(&settings, environment, &logs)
         .await
         .inspect_err(|_| logs.flush())?;
+    announce_unknown(&notices, services.as_ref(), &logs).await;
     let server = Server::bind(settings, services, logs.clone()).await;
     run(server.inspect_err(|_| logs.flush())?).await
 }
@@ -175,13 +173,40 @@ pub fn announce(settings: &Settings, notices: &[Notice], logs: &Logs) {
         "log_level": settings.log.level.as_str(),
     });
     logs.startup(Level::Info, "server_configuration", info);
-    for notice in notices {
+    let known = notices
+        .iter()
+        .filter(|notice| !matches!(notice, Notice::UnknownVariable(_)));
+    for notice in known {
         logs.startup(Level::Warn, "options", notice.to_string().into());
     }
     if matches!(settings.auth, AuthConfig::Open) {
         let text = "NO ADMIN SECRET IS SET: everyone who can reach this server is admin and can read, \
                     change and delete everything. Set --admin-secret (HASURA_GRAPHQL_ADMIN_SECRET).";
         logs.startup(Level::Warn, "security", text.into());
+    }
+}
+
+/// Warns about variables of our prefixes that neither an option nor the metadata names: typing errors,
+/// most likely, or options of a newer version.
+pub async fn announce_unknown(notices: &[Notice], services: &dyn Services, logs: &Logs) {
+    if !notices
+        .iter()
+        .any(|notice| matches!(notice, Notice::UnknownVariable(_)))
+    {
+        return;
+    }
+    let export = json!({ "type": "export_metadata", "args": {} });
+    let metadata = services.metadata(&Session::admin(), export).await;
+    // Metadata names variables in values of many keys and inside of templates, so that its text is asked.
+    let metadata = metadata
+        .map(|metadata| metadata.to_string())
+        .unwrap_or_default();
+    for notice in notices {
+        if let Notice::UnknownVariable(name) = notice
+            && !metadata.contains(name.as_str())
+        {
+            logs.startup(Level::Warn, "options", notice.to_string().into());
+        }
     }
 }
 

@@ -1,0 +1,363 @@
+//! From the values of the options to typed settings.
+//!
+//! The one place where an option's name meets its meaning. Pure.
+
+use std::time::Duration;
+
+use graphloom_auth::{AdminSecret, AuthConfig};
+use graphloom_vocab::RoleName;
+
+use super::{
+    Api, BodyLimits, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
+    InternalErrors, ListenSettings, LogSettings, MetadataQueryLogging, OnMetadataChange,
+    QueryLogging, Relay, Reported, Settings, UnauthorizedStatus, UrlOrigin, WebsocketSettings,
+};
+use crate::cors::Cors;
+use crate::log::{Level, LogFormat, LogType};
+use crate::options::{OptionError, Source, Values};
+
+impl Settings {
+    /// Gives the values their meaning. Errors are options that do not fit each other.
+    pub fn new(values: &Values) -> Result<Self, OptionError> {
+        Ok(Self {
+            listen: listen(values),
+            http: http(values)?,
+            websocket: websocket(values),
+            log: log(values),
+            database: database(values)?,
+            auth: auth(values)?,
+            stringify_numeric_types: values.boolean("stringify-numeric-types"),
+        })
+    }
+}
+
+fn listen(values: &Values) -> ListenSettings {
+    ListenSettings {
+        host: values.required("server-host").to_owned(),
+        port: u16::try_from(values.integer("server-port")).expect("the table gives the range"),
+        connections_max: values.size("max-connections"),
+        header_bytes_max: values.size("max-total-header-length"),
+        header_timeout: values.seconds("server-timeout"),
+        shutdown_timeout: values.seconds("graceful-shutdown-timeout"),
+    }
+}
+
+fn http(values: &Values) -> Result<HttpSettings, OptionError> {
+    let cors = if values.boolean("disable-cors") {
+        Cors::Disabled
+    } else {
+        Cors::parse(values.required("cors-domain"))
+            .map_err(|reason| values.invalid("cors-domain", reason))?
+    };
+    let internal_errors = if values.boolean("dev-mode") {
+        InternalErrors::Everyone
+    } else if values.boolean("admin-internal-errors") {
+        InternalErrors::Admin
+    } else {
+        InternalErrors::Nobody
+    };
+    let either = |flag: &str| values.boolean(flag);
+    Ok(HttpSettings {
+        apis: values
+            .list("enabled-apis")
+            .iter()
+            .filter_map(|name| api(name))
+            .collect(),
+        console: if either("enable-console") {
+            Console::Enabled
+        } else {
+            Console::Disabled
+        },
+        relay: if either("enable-relay") {
+            Relay::Enabled
+        } else {
+            Relay::Disabled
+        },
+        cors,
+        hosts: Hosts::Any,
+        internal_errors,
+        unauthorized_status: if either("preserve-401-errors") {
+            UnauthorizedStatus::Preserved
+        } else {
+            UnauthorizedStatus::Ok
+        },
+        body_limits: BodyLimits {
+            graphql_bytes: values.size("graphql-body-limit"),
+            metadata_bytes: values.size("metadata-body-limit"),
+            query_bytes: values.size("query-body-limit"),
+        },
+        body_timeout: values.seconds("body-timeout"),
+        body_memory_bytes: values.size("body-memory"),
+        batch_max: values.size("batch-limit"),
+        reported: reported(values),
+    })
+}
+
+fn api(name: &str) -> Option<Api> {
+    Some(match name {
+        "metadata" => Api::Metadata,
+        "graphql" => Api::Graphql,
+        "pgdump" => Api::PgDump,
+        "config" => Api::Config,
+        "developer" => Api::Developer,
+        "metrics" => Api::Metrics,
+        _ => return None,
+    })
+}
+
+fn reported(values: &Values) -> Reported {
+    let polling = |kind: &str| {
+        let batch = format!("{kind}-queries-multiplexed-batch-size");
+        let interval = format!("{kind}-queries-multiplexed-refetch-interval");
+        (values.integer(&batch), values.integer(&interval))
+    };
+    let given = |flag: &str| {
+        values
+            .is_given(flag)
+            .then(|| values.required(flag).to_owned())
+    };
+    Reported {
+        infer_function_permissions: values.boolean("infer-function-permissions"),
+        remote_schema_permissions: values.boolean("enable-remote-schema-permissions"),
+        live_queries: polling("live"),
+        streaming_queries: polling("streaming"),
+        console_assets_dir: given("console-assets-dir"),
+        experimental_features: values.list("experimental-features"),
+        naming_convention: given("default-naming-convention"),
+        apollo_federation: values.boolean("enable-apollo-federation"),
+    }
+}
+
+fn websocket(values: &Values) -> WebsocketSettings {
+    let keeps = values.boolean("disable-close-websockets-on-metadata-change")
+        || !values.boolean("close-websockets-on-metadata-change");
+    WebsocketSettings {
+        keep_alive: values.seconds("websocket-keepalive"),
+        init_timeout: values.seconds("websocket-connection-init-timeout"),
+        message_bytes_max: values.size("websocket-message-limit"),
+        operations_max: values.size("websocket-operations-limit"),
+        cookie: if values.boolean("ws-read-cookie") {
+            HandshakeCookie::Read
+        } else {
+            HandshakeCookie::Dropped
+        },
+        on_metadata_change: if keeps {
+            OnMetadataChange::Keep
+        } else {
+            OnMetadataChange::Close
+        },
+    }
+}
+
+fn log(values: &Values) -> LogSettings {
+    let types = values.list("enabled-log-types");
+    let masked = values.text("log-masked-variables").unwrap_or_default();
+    let masked = masked.split(',').map(|name| name.trim().to_owned());
+    LogSettings {
+        types: types
+            .iter()
+            .filter_map(|name| LogType::parse(name))
+            .collect(),
+        level: Level::parse(values.required("log-level")).expect("the table gives the words"),
+        format: if values
+            .required("log-format")
+            .trim()
+            .eq_ignore_ascii_case("pretty")
+        {
+            LogFormat::Pretty
+        } else {
+            LogFormat::Json
+        },
+        queries: if values.boolean("http-log-query-only-on-error") {
+            QueryLogging::OnError
+        } else {
+            QueryLogging::Always
+        },
+        metadata_queries: if values.boolean("enable-metadata-query-logging") {
+            MetadataQueryLogging::Enabled
+        } else {
+            MetadataQueryLogging::Disabled
+        },
+        masked_variables: masked.filter(|name| !name.is_empty()).collect(),
+    }
+}
+
+fn database(values: &Values) -> Result<DatabaseSettings, OptionError> {
+    let default_url = match values.text("database-url") {
+        Some(url) => Some(url.to_owned()),
+        None => url_from_parts(values)?,
+    };
+    let metadata_url = values.text("metadata-database-url").map(str::to_owned);
+    let Some(metadata_url) = metadata_url.or_else(|| default_url.clone()) else {
+        return Err(OptionError::Conflict(
+            "no database is given: set --database-url (HASURA_GRAPHQL_DATABASE_URL) or \
+             --metadata-database-url (HASURA_GRAPHQL_METADATA_DATABASE_URL), for example \
+             postgres://user:password@host:5432/database"
+                .to_owned(),
+        ));
+    };
+    let unless_zero = |flag: &str| Some(values.seconds(flag)).filter(|time| !time.is_zero());
+    let default_origin = match values.source("database-url") {
+        Source::Variable(_) => UrlOrigin::Environment,
+        Source::Flag(_) | Source::Default => UrlOrigin::Options,
+    };
+    let sync_interval = Duration::from_millis(values.integer("schema-sync-poll-interval"));
+    Ok(DatabaseSettings {
+        default_url,
+        default_origin,
+        metadata_url,
+        retries: values.integer("retries"),
+        connections_max: values.size("connections"),
+        idle_timeout: Duration::from_secs(values.integer("timeout")),
+        lifetime: unless_zero("conn-lifetime"),
+        pool_timeout: values
+            .is_given("pool-timeout")
+            .then(|| values.seconds("pool-timeout")),
+        statement_timeout: unless_zero("statement-timeout"),
+        prepared_statements: values.boolean("use-prepared-statements"),
+        sync_interval: (!sync_interval.is_zero()).then_some(sync_interval),
+    })
+}
+
+/// A URL from `--host`, `--port`, `--user`, `--password` and `--dbname`, if `--host` is given.
+fn url_from_parts(values: &Values) -> Result<Option<String>, OptionError> {
+    let Some(host) = values.text("host") else {
+        return Ok(None);
+    };
+    let (Some(user), Some(database)) = (values.text("user"), values.text("dbname")) else {
+        let message = "--host needs --user and --dbname beside it";
+        return Err(OptionError::Conflict(message.to_owned()));
+    };
+    let bad_host = || values.invalid("host", "expecting a host name or an address");
+    let mut url = url::Url::parse("postgres://host").expect("a valid URL");
+    url.set_host(Some(host)).map_err(|_| bad_host())?;
+    if values.is_given("port") {
+        let port = u16::try_from(values.integer("port")).expect("the table gives the range");
+        url.set_port(Some(port)).map_err(|()| bad_host())?;
+    }
+    url.set_username(user).map_err(|()| bad_host())?;
+    url.set_password(values.text("password"))
+        .map_err(|()| bad_host())?;
+    url.path_segments_mut()
+        .map_err(|()| bad_host())?
+        .push(database);
+    Ok(Some(url.into()))
+}
+
+fn auth(values: &Values) -> Result<AuthConfig, OptionError> {
+    let secrets = admin_secrets(values)?;
+    let unauthorized_role = values.text("unauthorized-role").map(RoleName::new);
+    match (secrets.is_empty(), unauthorized_role) {
+        (true, Some(_)) => Err(OptionError::Conflict(
+            "--unauthorized-role (HASURA_GRAPHQL_UNAUTHORIZED_ROLE) requires --admin-secret \
+             (HASURA_GRAPHQL_ADMIN_SECRET) or  --access-key (HASURA_GRAPHQL_ACCESS_KEY) to be set"
+                .to_owned(),
+        )),
+        (true, None) => Ok(AuthConfig::Open),
+        (false, unauthorized_role) => Ok(AuthConfig::AdminSecret {
+            secrets,
+            unauthorized_role,
+        }),
+    }
+}
+
+fn admin_secrets(values: &Values) -> Result<Vec<AdminSecret>, OptionError> {
+    if let Some(text) = values.text("admin-secrets") {
+        let wrong = || {
+            values.invalid(
+                "admin-secrets",
+                "expecting a JSON array of texts, none empty",
+            )
+        };
+        let secrets: Vec<String> = serde_json::from_str(text).map_err(|_| wrong())?;
+        // An empty list would leave the server open to everyone.
+        if secrets.is_empty() || secrets.iter().any(String::is_empty) {
+            return Err(wrong());
+        }
+        return Ok(secrets
+            .iter()
+            .map(|secret| AdminSecret::new(secret))
+            .collect());
+    }
+    let names = ["admin-secret", "access-key"];
+    let is_flag = |name: &&str| matches!(values.source(name), Source::Flag(_));
+    let name = names.iter().find(|name| is_flag(name));
+    let name = name.or_else(|| names.iter().find(|name| values.is_given(name)));
+    let secret = name.and_then(|name| values.text(name));
+    Ok(secret.map(AdminSecret::new).into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::options::{CommandLine, SERVE};
+
+    fn settings(flags: &[&str]) -> Result<Settings, OptionError> {
+        let line = CommandLine::parse(flags.iter().map(|&flag| flag.to_owned()), &[SERVE])?;
+        let values = Values::resolve(&line, &HashMap::new(), &[SERVE])?;
+        Settings::new(&values)
+    }
+
+    #[test]
+    fn the_metadata_database_falls_back_to_the_default_source() {
+        let both = settings(&["--database-url=postgres://a/b"])
+            .unwrap()
+            .database;
+        assert_eq!(both.metadata_url, "postgres://a/b");
+        let one = settings(&["--metadata-database-url=postgres://m/n"])
+            .unwrap()
+            .database;
+        assert_eq!(
+            (one.default_url, one.metadata_url.as_str()),
+            (None, "postgres://m/n")
+        );
+        let error = settings(&[]).unwrap_err().to_string();
+        assert!(error.starts_with("no database is given"), "{error}");
+    }
+
+    #[test]
+    fn a_url_is_made_of_parts() {
+        let parts = [
+            "--host", "db", "--port", "1", "-u", "me", "-p", "p@ss/w", "-d", "my db",
+        ];
+        let database = settings(&parts).unwrap().database;
+        assert_eq!(
+            database.metadata_url,
+            "postgres://me:p%40ss%2Fw@db:1/my%20db"
+        );
+    }
+
+    #[test]
+    fn authentication_options_have_to_fit() {
+        let with = |flags: &[&str]| {
+            let url = ["--database-url=postgres://a/b"];
+            settings(&[&url, flags].concat()).map(|settings| settings.auth)
+        };
+        assert!(matches!(with(&[]), Ok(AuthConfig::Open)));
+        assert!(with(&["--access-key=k"]).unwrap().is_admin_secret_set());
+        assert!(with(&["--unauthorized-role=anonymous"]).is_err());
+        for bad in ["[]", "[\"\"]", "x", "{}"] {
+            assert!(with(&[&format!("--admin-secrets={bad}")]).is_err(), "{bad}");
+        }
+        let several = with(&["--admin-secrets=[\"a\",\"b\"]", "--admin-secret=c"]).unwrap();
+        assert!(matches!(several, AuthConfig::AdminSecret { secrets, .. } if secrets.len() == 2));
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_table() {
+        let settings = settings(&["--database-url=postgres://a/b"]).unwrap();
+        assert_eq!(settings.http.cors, Cors::AllowAll);
+        assert_eq!(settings.http.internal_errors, InternalErrors::Admin);
+        assert_eq!(settings.http.apis.len(), 4);
+        assert_eq!(
+            settings.websocket.on_metadata_change,
+            OnMetadataChange::Close
+        );
+        assert_eq!(settings.log.types.len(), 5);
+        assert_eq!(settings.listen.port, 8080);
+    }
+}
