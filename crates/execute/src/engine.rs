@@ -113,7 +113,9 @@ impl Engine {
         let schema = snapshot.schema.role(&session.role);
         let limits = self.options.operation;
         let (bound, rules) = bind::bind(&schema, &document, operation, &request.variables, limits)?;
-        Ok(OperationPlan::new(&bound, rules))
+        let plan = OperationPlan::new(&bound, rules);
+        plan.check_parameters()?;
+        Ok(plan)
     }
 
     /// Which kind of operation a request means, without running it.

@@ -79,6 +79,21 @@ impl OperationPlan {
         Ok(all)
     }
 
+    /// Refuses statements with more values than the protocol can carry (16 bits).
+    pub(crate) fn check_parameters(&self) -> Result<()> {
+        let most = usize::from(u16::MAX);
+        if self
+            .steps()
+            .iter()
+            .all(|step| step.parameters.len() <= most)
+        {
+            return Ok(());
+        }
+        Err(Error::validation(format!(
+            "the operation has more than {most} values in one root field; send lists as one variable"
+        )))
+    }
+
     /// Every statement, in the order they run.
     pub(crate) fn steps(&self) -> Vec<&StatementStep> {
         let mut steps = Vec::new();

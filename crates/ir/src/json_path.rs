@@ -17,7 +17,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<String>, String> {
     }
     while !rest.is_empty() {
         let (step, after) = match rest.strip_prefix('.') {
-            Some(after) => bare_key(after)?,
+            // v2 lets a dot stand before a bracket too.
+            Some(after) if !after.starts_with('[') => bare_key(after)?,
+            Some(after) => bracketed(after)?,
             None => bracketed(rest)?,
         };
         steps.push(step);
@@ -91,6 +93,7 @@ mod tests {
         assert_eq!(steps("a.b").as_deref(), Ok("a|b"));
         assert_eq!(steps("$['a b'][\"c\"]").as_deref(), Ok("a b|c"));
         assert_eq!(steps("[3]").as_deref(), Ok("3"));
+        assert_eq!(steps("a[0].[\"你好\"]").as_deref(), Ok("a|0|你好"));
         for bad in [
             "", "$.", "a..b", "$[", "$[a]", "$['a'", "$['a]", "a[-1]", "$a",
         ] {
