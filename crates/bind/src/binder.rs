@@ -1,6 +1,6 @@
 //! The state of one binding: schema, document, variables, where we are, and what we assumed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use graphloom_graphql::Fragment;
 use graphloom_ir::{Assumption, Observed, Premise};
@@ -20,8 +20,12 @@ pub(crate) struct Binder<'a> {
     pub(crate) limits: Limits,
     pub(crate) path: ErrorPath,
     pub(crate) premise: Premise,
+    /// What the premise holds, to note nothing twice.
+    pub(crate) assumed: HashSet<Assumption>,
     pub(crate) fields_seen: usize,
     pub(crate) depth: usize,
+    /// Introspection lists that are being written.
+    pub(crate) lists_open: usize,
 }
 
 impl Binder<'_> {
@@ -49,6 +53,18 @@ impl Binder<'_> {
         result
     }
 
+    /// Runs a step one level deeper in selections, conditions or sort keys: all of them nest in SQL.
+    pub(crate) fn deeper<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= self.limits.depth {
+            let most = self.limits.depth;
+            return self.fail(format!("the operation nests deeper than {most} levels"));
+        }
+        self.depth += 1;
+        let result = step(self);
+        self.depth -= 1;
+        result
+    }
+
     /// A `validation-failed` error here.
     pub(crate) fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
         Err(Error::validation(message).at(self.path.clone()))
@@ -56,7 +72,12 @@ impl Binder<'_> {
 
     /// Counts fields against the ceiling.
     pub(crate) fn count_field(&mut self) -> Result<()> {
-        self.fields_seen += 1;
+        self.count_items(1)
+    }
+
+    /// Counts items of lists that become SQL against the same ceiling.
+    pub(crate) fn count_items(&mut self, items: usize) -> Result<()> {
+        self.fields_seen = self.fields_seen.saturating_add(items);
         if self.fields_seen > self.limits.fields {
             let most = self.limits.fields;
             return self.fail(format!("the operation selects more than {most} fields"));
@@ -76,7 +97,7 @@ impl Binder<'_> {
             path: path.to_vec(),
             observed,
         };
-        if !self.premise.0.contains(&assumption) {
+        if self.assumed.insert(assumption.clone()) {
             self.premise.0.push(assumption);
         }
     }

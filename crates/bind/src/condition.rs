@@ -14,11 +14,14 @@ impl<'a> Binder<'a> {
         value: InputRef<'a>,
         type_name: &GraphqlName,
     ) -> Result<BoolExp> {
-        self.depth += 1;
-        if self.depth > self.limits.depth {
-            let most = self.limits.depth;
-            return self.fail(format!("the condition nests deeper than {most} levels"));
-        }
+        self.deeper(|binder| binder.condition_fields(value, type_name))
+    }
+
+    fn condition_fields(
+        &mut self,
+        value: InputRef<'a>,
+        type_name: &GraphqlName,
+    ) -> Result<BoolExp> {
         let fields = self.object(value, type_name)?;
         let schema = self.schema;
         let ty = schema
@@ -32,7 +35,6 @@ impl<'a> Binder<'a> {
             self.count_field()?;
             parts.push(self.within(&key, |binder| binder.condition_entry(definition, value))?);
         }
-        self.depth -= 1;
         Ok(if parts.len() == 1 {
             parts.remove(0)
         } else {

@@ -1,6 +1,6 @@
 //! Directives: which exist, where they may stand, and what `@include` and `@skip` say.
 
-use graphloom_graphql::{Directive, TypeRef};
+use graphloom_graphql::{Directive, TypeRef, Value as Literal};
 use graphloom_vocab::Result;
 use indexmap::IndexSet;
 
@@ -21,10 +21,24 @@ pub(crate) struct Known {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
     pub(crate) locations: &'static [&'static str],
-    /// Name, type, default.
-    pub(crate) arguments: &'static [(&'static str, &'static str, Option<&'static str>)],
+    pub(crate) arguments: &'static [KnownArgument],
     places: &'static [Place],
 }
+
+/// An argument of a directive.
+pub(crate) struct KnownArgument {
+    pub(crate) name: &'static str,
+    pub(crate) description: Option<&'static str>,
+    pub(crate) ty: &'static str,
+    pub(crate) default: Option<&'static str>,
+}
+
+const IF: KnownArgument = KnownArgument {
+    name: "if",
+    description: None,
+    ty: "Boolean!",
+    default: None,
+};
 
 /// Every directive of the schema, in the order introspection shows them.
 pub(crate) const KNOWN: &[Known] = &[
@@ -32,14 +46,14 @@ pub(crate) const KNOWN: &[Known] = &[
         name: "include",
         description: "whether this query should be included",
         locations: &["FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"],
-        arguments: &[("if", "Boolean!", None)],
+        arguments: &[IF],
         places: &[Place::Field, Place::FragmentSpread, Place::InlineFragment],
     },
     Known {
         name: "skip",
         description: "whether this query should be skipped",
         locations: &["FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"],
-        arguments: &[("if", "Boolean!", None)],
+        arguments: &[IF],
         places: &[Place::Field, Place::FragmentSpread, Place::InlineFragment],
     },
     Known {
@@ -47,8 +61,18 @@ pub(crate) const KNOWN: &[Known] = &[
         description: "whether this query should be cached (Hasura Cloud only)",
         locations: &["QUERY"],
         arguments: &[
-            ("ttl", "Int!", Some("60")),
-            ("refresh", "Boolean!", Some("false")),
+            KnownArgument {
+                name: "ttl",
+                description: Some("measured in seconds"),
+                ty: "Int!",
+                default: Some("60"),
+            },
+            KnownArgument {
+                name: "refresh",
+                description: Some("refresh the cache entry"),
+                ty: "Boolean!",
+                default: Some("false"),
+            },
         ],
         places: &[Place::Query],
     },
@@ -68,25 +92,34 @@ impl Place {
 impl<'a> Binder<'a> {
     /// Whether what carries these directives is part of the operation.
     pub(crate) fn included(&mut self, directives: &'a [Directive], place: Place) -> Result<bool> {
-        self.check_directives(directives, place)?;
         let mut included = true;
-        for directive in directives {
-            let wanted = match directive.name.as_str() {
-                "include" => true,
-                "skip" => false,
-                _ => continue,
-            };
-            included &= self.condition(directive)? == wanted;
+        for (directive, known) in self.known(directives, place)? {
+            let wanted = known.name == "include";
+            let flag = self.within(known.name, |binder| {
+                binder.within("args", |binder| binder.condition(directive))
+            })?;
+            included &= flag == wanted;
         }
         Ok(included)
     }
 
+    /// Checks the directives of a query. `@cached` is accepted and has no effect.
+    pub(crate) fn query_directives(&mut self, directives: &'a [Directive]) -> Result<()> {
+        for (directive, known) in self.known(directives, Place::Query)? {
+            self.within(known.name, |binder| {
+                binder.within("args", |binder| binder.cached(directive))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Refuses directives that do not exist, stand in the wrong place or stand twice.
-    pub(crate) fn check_directives(
+    fn known(
         &mut self,
         directives: &'a [Directive],
         place: Place,
-    ) -> Result<()> {
+    ) -> Result<Vec<(&'a Directive, &'static Known)>> {
+        let mut found = Vec::with_capacity(directives.len());
         let mut seen = IndexSet::new();
         let mut repeated = IndexSet::new();
         for directive in directives {
@@ -99,17 +132,16 @@ impl<'a> Binder<'a> {
                 return self.fail(format!("directive '{name}' is not allowed on {place}"));
             }
             for (argument, _) in &directive.arguments {
-                if !known
-                    .arguments
-                    .iter()
-                    .any(|(name, ..)| *name == argument.as_str())
-                {
-                    return self.fail(format!("'{name}' has no argument named '{argument}'"));
+                if !known.arguments.iter().any(|a| a.name == argument.as_str()) {
+                    return self.within(name, |binder| {
+                        binder.fail(format!("'{name}' has no argument named '{argument}'"))
+                    });
                 }
             }
             if !seen.insert(name) {
                 repeated.insert(format!("'{name}'"));
             }
+            found.push((directive, known));
         }
         if !repeated.is_empty() {
             let names: Vec<_> = repeated.into_iter().collect();
@@ -118,18 +150,54 @@ impl<'a> Binder<'a> {
                 names.join(", ")
             ));
         }
-        Ok(())
+        Ok(found)
     }
 
+    /// `if` of `@include` and `@skip`.
     fn condition(&mut self, directive: &'a Directive) -> Result<bool> {
         let argument = directive
             .arguments
             .iter()
             .find(|(name, _)| name.as_str() == "if");
-        let Some((_, value)) = argument else {
-            return self.fail("missing required field 'if'");
-        };
-        let location = TypeRef::named("Boolean").non_null();
-        self.boolean(InputRef::Literal(value), &location)
+        self.within("if", |binder| {
+            let Some((_, value)) = argument else {
+                return binder.fail("missing required field 'if'");
+            };
+            let location = TypeRef::named("Boolean").non_null();
+            binder.boolean(InputRef::Literal(value), &location)
+        })
+    }
+
+    /// The arguments of `@cached`: a number and a flag.
+    fn cached(&mut self, directive: &'a Directive) -> Result<()> {
+        for (name, value) in &directive.arguments {
+            self.within(name.as_str(), |binder| {
+                let ty = match name.as_str() {
+                    "ttl" => "Int",
+                    _ => "Boolean",
+                };
+                let location = TypeRef::named(ty).non_null();
+                let value = binder.peel(InputRef::Literal(value), &location, true)?;
+                let fits = match &value {
+                    InputRef::Literal(Literal::Int(_)) => ty == "Int",
+                    InputRef::Literal(Literal::Boolean(_)) => ty == "Boolean",
+                    InputRef::Variable { value, .. } if ty == "Int" => value.is_number(),
+                    InputRef::Variable { value, .. } => value.is_boolean(),
+                    InputRef::Literal(_) => false,
+                };
+                if fits {
+                    return Ok(());
+                }
+                let wanted = match ty {
+                    "Int" => "a 32-bit integer",
+                    _ => "a boolean",
+                };
+                let found = value.describe();
+                binder.fail(format!(
+                    "expected {wanted} for type '{ty}', but found {found}"
+                ))
+            })?;
+        }
+        Ok(())
     }
 }

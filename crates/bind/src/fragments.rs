@@ -1,13 +1,16 @@
-//! Fragments: each spread leads somewhere, nothing leads to itself, all of them are used.
+//! Fragments: each spread leads somewhere, and nothing leads to itself. Unused ones are fine, as with v2.
 //!
 //! One walk over the operation; a fragment is walked once however often it is spread, so that documents
-//! whose expansion is exponential cost nothing here.
+//! whose expansion is exponential cost nothing here. Chains of fragments have a ceiling, since the
+//! parser's limit on nesting does not see them.
 
 use std::collections::HashMap;
 
 use graphloom_graphql::{Directive, Document, Field, Fragment, Operation, Selection, Value};
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, PathSegment, Result};
 use indexmap::{IndexMap, IndexSet};
+
+use crate::Limits;
 
 /// A document's fragments by name, and the variables that the operation mentions through them.
 pub(crate) struct Checked<'a> {
@@ -16,7 +19,11 @@ pub(crate) struct Checked<'a> {
 }
 
 /// Checks the fragments that an operation spreads.
-pub(crate) fn check<'a>(document: &'a Document, operation: &'a Operation) -> Result<Checked<'a>> {
+pub(crate) fn check<'a>(
+    document: &'a Document,
+    operation: &'a Operation,
+    limits: Limits,
+) -> Result<Checked<'a>> {
     let mut fragments = HashMap::new();
     for fragment in &document.fragments {
         if fragments.insert(&fragment.name, fragment).is_some() {
@@ -28,6 +35,7 @@ pub(crate) fn check<'a>(document: &'a Document, operation: &'a Operation) -> Res
     }
     let mut walk = Walk {
         fragments: &fragments,
+        depth_max: limits.depth,
         open: IndexMap::new(),
         done: IndexSet::new(),
         variables: IndexSet::new(),
@@ -35,19 +43,6 @@ pub(crate) fn check<'a>(document: &'a Document, operation: &'a Operation) -> Res
     };
     walk.directives(&operation.directives);
     walk.selections(&operation.selection_set)?;
-    let unused: Vec<_> = document
-        .fragments
-        .iter()
-        .map(|fragment| &fragment.name)
-        .filter(|name| !walk.done.contains(*name))
-        .map(GraphqlName::as_str)
-        .collect();
-    if !unused.is_empty() && document.operations.len() == 1 {
-        return Err(Error::validation(format!(
-            "following fragment(s) have been defined, but have not been used in the query - {}",
-            unused.join(", ")
-        )));
-    }
     let variables = walk.variables;
     Ok(Checked {
         fragments,
@@ -57,6 +52,7 @@ pub(crate) fn check<'a>(document: &'a Document, operation: &'a Operation) -> Res
 
 struct Walk<'a, 'b> {
     fragments: &'b HashMap<&'a GraphqlName, &'a Fragment>,
+    depth_max: usize,
     open: IndexMap<&'a GraphqlName, ()>,
     done: IndexSet<&'a GraphqlName>,
     variables: IndexSet<GraphqlName>,
@@ -116,6 +112,10 @@ impl<'a> Walk<'a, '_> {
         }
         if !self.done.insert(&fragment.name) {
             return Ok(());
+        }
+        if self.open.len() >= self.depth_max {
+            let message = format!("fragments nest deeper than {} levels", self.depth_max);
+            return Err(Error::validation(message).at(self.path.clone()));
         }
         self.open.insert(&fragment.name, ());
         self.directives(&fragment.directives);

@@ -181,7 +181,10 @@ impl<'a> Binder<'a> {
         let whole = value.clone();
         match self.open(value) {
             Opened::Null => self.fail("expected a list, but found null"),
-            Opened::List(items) => Ok(items),
+            Opened::List(items) => {
+                self.count_items(items.len())?;
+                Ok(items)
+            }
             Opened::Object(_) | Opened::Single => Ok(vec![whole]),
         }
     }

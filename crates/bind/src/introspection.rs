@@ -13,8 +13,13 @@ use graphloom_vocab::{GraphqlName, Json, Result};
 
 use crate::binder::Binder;
 use crate::collect::Collected;
-use crate::directives::{KNOWN, Known};
+use crate::directives::{KNOWN, Known, KnownArgument};
 use crate::input::InputRef;
+
+/// Lists that lead from a type to its parts.
+const LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
+/// How deep they may nest; tools nest one, and one inside it does no harm.
+const LISTS_MAX: usize = 2;
 
 /// What an introspection field is asked of.
 #[derive(Clone, Copy)]
@@ -28,7 +33,7 @@ enum Subject<'a> {
     Input(&'a GraphqlName, &'a InputValueDefinition),
     EnumValue(&'a GraphqlName, Option<&'a Arc<str>>),
     Directive(&'static Known),
-    DirectiveArgument(&'static (&'static str, &'static str, Option<&'static str>)),
+    DirectiveArgument(&'static KnownArgument),
     /// A type written in a directive's table.
     Builtin(&'static str),
 }
@@ -117,9 +122,10 @@ impl<'a> Binder<'a> {
             .object(type_name)
             .expect("introspection types are in every schema");
         self.nested(|binder| {
-            let fields = binder.collect(type_name, selection_sets)?;
             // Collecting counts each field for each object; only what is written counts here.
-            binder.fields_seen = 0;
+            let seen = binder.fields_seen;
+            let fields = binder.collect(type_name, selection_sets)?;
+            binder.fields_seen = seen;
             out.push('{');
             for (position, (key, collected)) in fields.iter().enumerate() {
                 if position > 0 {
@@ -135,7 +141,9 @@ impl<'a> Binder<'a> {
                     }
                     let definition = binder.definition(ty, collected)?;
                     let answer = answer(schema, subject, name);
-                    binder.write_answer(answer, definition, collected, out)
+                    binder.in_list(name, |binder| {
+                        binder.write_answer(answer, definition, collected, out)
+                    })
                 })?;
                 if out.len() > binder.limits.introspection_bytes {
                     let most = binder.limits.introspection_bytes;
@@ -145,6 +153,23 @@ impl<'a> Binder<'a> {
             out.push('}');
             Ok(())
         })
+    }
+
+    /// Runs a step inside one of the lists that lead from a type to its parts, which may lead on to
+    /// types: nested, they multiply.
+    fn in_list(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        if !LISTS.contains(&name) {
+            return step(self);
+        }
+        if self.lists_open >= LISTS_MAX {
+            return self.fail(format!(
+                "introspection lists nest deeper than {LISTS_MAX} levels"
+            ));
+        }
+        self.lists_open += 1;
+        let result = step(self);
+        self.lists_open -= 1;
+        result
     }
 
     fn write_answer(
@@ -225,10 +250,15 @@ fn answer<'a>(schema: &'a RoleSchema, subject: Subject<'a>, field: &str) -> Answ
             "isRepeatable" => Answer::Flag(false),
             _ => Answer::Null,
         },
-        Subject::DirectiveArgument((name, ty, default)) => match field {
-            "name" => Answer::Text((*name).to_owned()),
-            "type" => Answer::One(Subject::Builtin(ty)),
-            "defaultValue" => default.map_or(Answer::Null, |text| Answer::Text(text.to_owned())),
+        Subject::DirectiveArgument(argument) => match field {
+            "name" => Answer::Text(argument.name.to_owned()),
+            "description" => argument
+                .description
+                .map_or(Answer::Null, |text| Answer::Text(text.to_owned())),
+            "type" => Answer::One(Subject::Builtin(argument.ty)),
+            "defaultValue" => argument
+                .default
+                .map_or(Answer::Null, |text| Answer::Text(text.to_owned())),
             _ => Answer::Null,
         },
         Subject::Builtin(ty) => match (field, ty.strip_suffix('!')) {

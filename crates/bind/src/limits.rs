@@ -3,11 +3,11 @@
 /// Ceilings of one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most fields, fragments expanded.
+    /// Most fields, fragments expanded; items of lists in conditions and sort keys count as well.
     pub fields: usize,
     /// Most root fields: each is a statement.
     pub root_fields: usize,
-    /// Deepest selection set, fragments expanded.
+    /// Deepest nesting of selections, conditions and sort keys together, and of fragments in fragments.
     pub depth: usize,
     /// Most bytes of an introspection answer.
     pub introspection_bytes: usize,

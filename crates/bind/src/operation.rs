@@ -1,5 +1,6 @@
 //! A whole operation: which one is meant, its variables, its root fields.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
@@ -10,7 +11,6 @@ use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
 use crate::Limits;
 use crate::binder::Binder;
 use crate::collect::Collected;
-use crate::directives::Place;
 use crate::fragments;
 use crate::variables::VariableRules;
 
@@ -73,7 +73,7 @@ pub fn bind(
     variables: &JsonObject,
     limits: Limits,
 ) -> Result<(BoundOperation, VariableRules)> {
-    let checked = fragments::check(document, operation)?;
+    let checked = fragments::check(document, operation, limits)?;
     let rules = VariableRules::new(operation, checked.variables)?;
     let values = rules.resolve(variables)?;
     let mut binder = Binder {
@@ -84,13 +84,15 @@ pub fn bind(
         limits,
         path: ErrorPath::root(),
         premise: Premise::default(),
+        assumed: HashSet::new(),
         fields_seen: 0,
         depth: 0,
+        lists_open: 0,
     };
     let kind = operation_kind(operation);
     let root = binder.root_type(kind)?;
     if kind == OperationKind::Query {
-        binder.check_directives(&operation.directives, Place::Query)?;
+        binder.query_directives(&operation.directives)?;
     }
     let roots = binder.root_fields(root, &[&operation.selection_set])?;
     let premise = std::mem::take(&mut binder.premise);

@@ -49,7 +49,8 @@ impl<'a> Binder<'a> {
                     binder.order_aggregate(value, definition, &join)
                 }
                 InputMeaning::OrderRelationship(relationship) => {
-                    let inner = binder.order_object(value, definition.ty.name())?;
+                    let type_name = definition.ty.name();
+                    let inner = binder.deeper(|binder| binder.order_object(value, type_name))?;
                     Ok(inner
                         .into_iter()
                         .map(|order| through(relationship, order))

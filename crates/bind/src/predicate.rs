@@ -94,9 +94,10 @@ impl<'a> Binder<'a> {
                 bound.arguments = self.predicate_arguments(value, field)?;
             }
             InputMeaning::PredicateDistinct => {
-                if self.boolean(value, &field.ty)? {
-                    bound.distinct = Distinct::Yes;
-                }
+                bound.distinct = match self.boolean(value, &field.ty)? {
+                    true => Distinct::Yes,
+                    false => Distinct::No,
+                };
             }
             InputMeaning::PredicateFilter => {
                 bound.filter = Some(self.condition_on(value, field.ty.name())?);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graphloom_catalog::PgType;
-use graphloom_graphql::Selection;
+use graphloom_graphql::{Selection, Value as Literal};
 use graphloom_ir::{
     BoolExp, Coercion, ColumnSelect, Comparison, ComputedSelect, Field, FieldValue, GrantedColumn,
     Operand, Operator, Output, SelectArguments, SourceQuery, TableAccess, TableSelect, TypedValue,
@@ -225,6 +225,16 @@ impl<'a> Binder<'a> {
         if self.is_null(value) {
             return Ok(None);
         }
+        // A float of the document is none even if it is whole; a number of the variables may be.
+        if let InputRef::Literal(Literal::Float(_)) = value {
+            let wanted = match coercion {
+                Coercion::Limit => "a non-negative 32-bit integer",
+                _ => "a 32-bit integer, or a 64-bit integer represented as a string",
+            };
+            return self.fail(format!(
+                "expected {wanted} for type 'Int', but found a float"
+            ));
+        }
         self.parameter(value, PgType::builtin("int8"), coercion)
             .map(Some)
     }
@@ -300,16 +310,7 @@ impl<'a> Binder<'a> {
 
     /// Runs a step inside a selection set, counting depth.
     pub(crate) fn nested<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.within("selectionSet", |binder| {
-            binder.depth += 1;
-            if binder.depth > binder.limits.depth {
-                let most = binder.limits.depth;
-                return binder.fail(format!("selection sets nest deeper than {most} levels"));
-            }
-            let result = step(binder);
-            binder.depth -= 1;
-            result
-        })
+        self.within("selectionSet", |binder| binder.deeper(step))
     }
 
     fn row_field(

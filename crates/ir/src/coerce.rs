@@ -17,7 +17,18 @@ use crate::Coercion;
 pub fn coerce(coercion: &Coercion, value: &Json) -> Result<Option<String>, Error> {
     match coercion {
         Coercion::Scalar { ty, .. } => scalar(ty, value),
-        Coercion::List { element, .. } => list(value, |item| scalar(element, item)),
+        Coercion::List {
+            element,
+            graphql_type,
+        } => list(value, |item| {
+            refuse_null(item, graphql_type)?;
+            let text = scalar(element, item)?;
+            // An array's literal is an element as it stands.
+            Ok(match element.element() {
+                Some(_) if item.is_array() => Element::Nested(text),
+                _ => Element::Value(text),
+            })
+        }),
         Coercion::Enum {
             graphql_type,
             values,
@@ -25,7 +36,10 @@ pub fn coerce(coercion: &Coercion, value: &Json) -> Result<Option<String>, Error
         Coercion::EnumList {
             graphql_type,
             values,
-        } => list(value, |item| enum_value(graphql_type, values, item)),
+        } => list(value, |item| {
+            refuse_null(item, graphql_type)?;
+            enum_value(graphql_type, values, item).map(Element::Value)
+        }),
         Coercion::Limit => limit(value),
         Coercion::Offset => offset(value),
         Coercion::JsonPath => json_path(value),
@@ -48,11 +62,31 @@ pub fn scalar(ty: &PgType, value: &Json) -> Result<Option<String>, Error> {
 }
 
 /// An array's literal; arrays inside it are further dimensions, which Postgres' types do not tell apart.
+/// Inside arrays of json they are json.
 fn array(element: &PgType, value: &Json) -> Result<Option<String>, Error> {
+    let is_json = matches!(element.scalar_kind(), ScalarKind::Json | ScalarKind::Jsonb);
     list(value, |item| match item {
-        Json::Array(_) => array(element, item),
-        item => scalar(element, item),
+        Json::Array(_) if !is_json => array(element, item).map(Element::Nested),
+        item => scalar(element, item).map(Element::Value),
     })
+}
+
+/// An element of an array's literal; `None` is NULL.
+enum Element {
+    /// A value's text, to be quoted.
+    Value(Option<String>),
+    /// An array's literal.
+    Nested(Option<String>),
+}
+
+/// `[T!]` says so, and NULL inside `= ANY (…)` would match nothing silently.
+fn refuse_null(item: &Json, graphql_type: &str) -> Result<(), Error> {
+    if item.is_null() {
+        return Err(Error::validation(format!(
+            "unexpected null value for type '{graphql_type}'"
+        )));
+    }
+    Ok(())
 }
 
 fn one(ty: &PgType, value: &Json) -> Result<String, Error> {
@@ -118,7 +152,7 @@ fn type_name(ty: &PgType) -> &str {
 
 fn list(
     value: &Json,
-    item: impl Fn(&Json) -> Result<Option<String>, Error>,
+    item: impl Fn(&Json) -> Result<Element, Error>,
 ) -> Result<Option<String>, Error> {
     let single;
     let items = match value {
@@ -134,12 +168,10 @@ fn list(
         if index > 0 {
             literal.push(',');
         }
-        let text = item(value).map_err(|error| error.below(&ErrorPath::root().index(index)))?;
-        match text {
-            None => literal.push_str("NULL"),
-            // A nested array's literal is an element as it stands.
-            Some(text) if value.is_array() => literal.push_str(&text),
-            Some(text) => push_array_element(&mut literal, &text),
+        match item(value).map_err(|error| error.below(&ErrorPath::root().index(index)))? {
+            Element::Value(None) | Element::Nested(None) => literal.push_str("NULL"),
+            Element::Nested(Some(text)) => literal.push_str(&text),
+            Element::Value(Some(text)) => push_array_element(&mut literal, &text),
         }
     }
     literal.push('}');
@@ -217,7 +249,7 @@ fn json_path(value: &Json) -> Result<Option<String>, Error> {
             Ok(steps) => {
                 let steps = steps.into_iter().map(Json::from).collect();
                 list(&Json::Array(steps), |step| {
-                    scalar(&PgType::builtin("text"), step)
+                    scalar(&PgType::builtin("text"), step).map(Element::Value)
                 })
             }
             Err(reason) => Err(Error::validation(format!(
@@ -410,6 +442,31 @@ mod tests {
             r#"{{"1","2"},{"3"}}"#
         );
         let error = scalar(&numbers, &json!([1, true])).unwrap_err();
+        assert_eq!(error.path().to_string(), "$[1]");
+    }
+
+    #[test]
+    fn arrays_of_json_hold_json_arrays() {
+        let value = json!([[1, "a\"b"], [], {"k": [2]}]);
+        let expected = r#"{"[1,\"a\\\"b\"]","[]","{\"k\":[2]}"}"#;
+        let jsonb = PgType::builtin("jsonb");
+        let array = PgType::array_of(jsonb.clone());
+        assert_eq!(scalar(&array, &value).unwrap().unwrap(), expected);
+        let list = Coercion::List {
+            element: jsonb,
+            graphql_type: "jsonb".into(),
+        };
+        assert_eq!(coerce(&list, &value).unwrap().unwrap(), expected);
+    }
+
+    #[test]
+    fn lists_of_values_have_no_nulls() {
+        let list = Coercion::List {
+            element: PgType::builtin("int4"),
+            graphql_type: "Int".into(),
+        };
+        let error = coerce(&list, &json!([1, null])).unwrap_err();
+        assert_eq!(error.message(), "unexpected null value for type 'Int'");
         assert_eq!(error.path().to_string(), "$[1]");
     }
 

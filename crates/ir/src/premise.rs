@@ -11,7 +11,7 @@ use graphloom_vocab::{GraphqlName, Json, JsonObject, PathSegment};
 pub struct Premise(pub Vec<Assumption>);
 
 /// One look into a variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Assumption {
     /// The variable.
     pub variable: GraphqlName,
@@ -22,7 +22,7 @@ pub struct Assumption {
 }
 
 /// What was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Observed {
     /// No value, and no default.
     Absent,

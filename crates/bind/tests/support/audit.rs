@@ -134,7 +134,9 @@ impl Audit<'_> {
                 AggregateFieldValue::Typename(_) => {}
                 AggregateFieldValue::Nodes(fields) => self.fields(table, fields),
                 AggregateFieldValue::Aggregate(ops) => {
-                    ops.iter().for_each(|op| self.op(table, &op.value));
+                    for op in ops {
+                        self.op(table, &op.value);
+                    }
                 }
             }
         }
@@ -149,9 +151,9 @@ impl Audit<'_> {
         match op {
             AggregateOp::Typename(_) => {}
             AggregateOp::Count { columns, .. } => {
-                columns
-                    .iter()
-                    .for_each(|column| self.granted(table, column));
+                for column in columns {
+                    self.granted(table, column);
+                }
             }
             AggregateOp::Columns(_, fields) => {
                 for field in fields {
@@ -197,7 +199,9 @@ impl Audit<'_> {
     fn condition(&self, table: &QualifiedTable, condition: &BoolExp) {
         match condition {
             BoolExp::And(parts) | BoolExp::Or(parts) => {
-                parts.iter().for_each(|part| self.condition(table, part));
+                for part in parts {
+                    self.condition(table, part);
+                }
             }
             BoolExp::Not(inner) => self.condition(table, inner),
             BoolExp::Column(condition) => {
