@@ -1,4 +1,4 @@
-//! References to types: `[Int!]!`.
+//! References to types as documents and schemas write them: `[Int!]!`.
 
 use std::fmt;
 
