@@ -216,8 +216,8 @@ fn granted_computed_field(info: &TableInfo, name: &str) -> Result<(), String> {
     match info.computed_fields.get(name).map(|field| &field.returns) {
         None => Err(format!("computed field \"{name}\" does not exist")),
         Some(ComputedReturn::Scalar(_)) => Ok(()),
-        // shown, not run: v2's words.
         Some(ComputedReturn::Rows(table)) => Err(format!(
+            // shown, not run: v2's words.
             "select permissions on computed field \"{name}\" are auto-derived from the permissions \
              on its returning table \"{}\" and cannot be specified manually",
             table.display_name()
