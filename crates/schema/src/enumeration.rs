@@ -3,6 +3,8 @@
 use graphloom_catalog::{Catalog, EnumRow, ScalarKind, Table};
 use graphloom_vocab::{ColumnName, QualifiedTable, is_graphql_name};
 
+use crate::scalar::sql_name;
+
 /// The rows of an enum table, sorted by value; the error is the reason of its inconsistency.
 pub(crate) fn resolve(table: &Table, catalog: &Catalog) -> Result<Vec<EnumRow>, String> {
     let mut reasons = structure(table);
@@ -108,18 +110,6 @@ fn contents(rows: &[EnumRow]) -> Option<String> {
             "the values {} are not valid GraphQL enum value names",
             many.join(", ")
         )),
-    }
-}
-
-/// As these messages name types.
-fn sql_name(ty: &graphloom_catalog::PgType) -> &str {
-    match ty.scalar_kind() {
-        ScalarKind::Integer => "integer",
-        ScalarKind::SmallInt => "smallint",
-        ScalarKind::BigInt => "bigint",
-        ScalarKind::Boolean => "boolean",
-        ScalarKind::Char => "character",
-        _ => &ty.base().name,
     }
 }
 

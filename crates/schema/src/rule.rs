@@ -4,14 +4,15 @@
 //! A value that starts with `x-hasura-` is a session variable. Errors are the reason a permission is
 //! inconsistent.
 
-use graphloom_catalog::{PgType, Table};
+use graphloom_catalog::{PgType, ScalarKind, Table};
 use graphloom_ir::{
-    BoolExp, ColumnScope, Comparison, Join, Nullness, Operand, Operator, Rows, TableAccess,
-    TypedValue, Value, coerce,
+    BoolExp, ColumnScope, Comparison, Join, Nullness, Operand, OperandValue, Operator, Rows,
+    TableAccess, TypedValue, Value, coerce,
 };
 use graphloom_vocab::{ColumnName, Json, JsonObject, QualifiedTable, SessionVariableName};
 
 use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
+use crate::scalar;
 
 /// What a rule can see: tables of one source and their relationships.
 pub trait RuleContext {
@@ -115,7 +116,7 @@ impl<'a> Compiler<'a> {
 
     fn tracked(&self, name: &QualifiedTable) -> Result<&'a Table, String> {
         let table = self.context.table(name);
-        table.ok_or_else(|| format!("table {:?} does not exist", name.display_name()))
+        table.ok_or_else(|| format!("table \"{}\" does not exist", name.display_name()))
     }
 
     fn field(
@@ -132,8 +133,7 @@ impl<'a> Compiler<'a> {
             return self.computed_field(table, field, value, depth);
         }
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
-            let table = table.name.display_name();
-            return Err(format!("field {name:?} does not exist in table {table:?}"));
+            return Err(format!("\"{name}\" does not exist"));
         };
         let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
         let join = Join {
@@ -182,6 +182,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn column(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {
+        let ty = operand.cast.as_ref().unwrap_or(operand.ty());
+        if ty.scalar_kind() == ScalarKind::Json {
+            return Err("JSON column can not be part of boolean expression".to_owned());
+        }
         let Json::Object(operators) = value else {
             return self.operator(table, operand, "_eq", value);
         };
@@ -218,10 +222,17 @@ impl<'a> Compiler<'a> {
             "clt" => self.other_column(table, operand, Operator::Lt, value)?,
             "cgte" => self.other_column(table, operand, Operator::Gte, value)?,
             "clte" => self.other_column(table, operand, Operator::Lte, value)?,
-            "st_d_within" | "st_3d_d_within" => d_within(bare, &ty, value)?,
+            "st_d_within" | "st_3d_d_within" => {
+                applies(
+                    known_operator(bare).ok_or_else(|| unknown_operator(name))?,
+                    &ty,
+                )?;
+                d_within(bare, &ty, value)?
+            }
             "st_intersects_nband_geom" | "st_intersects_geom_nband" => raster_band(bare, value)?,
             bare => {
                 let operator = known_operator(bare).ok_or_else(|| unknown_operator(name))?;
+                applies(operator, &ty)?;
                 return value_comparison(operand, operator, &ty, value);
             }
         };
@@ -230,19 +241,24 @@ impl<'a> Compiler<'a> {
 
     fn cast(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {
         let targets = value.as_object().ok_or("_cast expects an object")?;
+        let own = operand.ty().base();
         let mut parts = Vec::new();
         for (target, operators) in targets {
-            let ty = match target.as_str() {
-                "geometry" | "geography" => {
-                    let own = operand.ty().base();
+            let ty = match (own.scalar_kind(), target.as_str()) {
+                (ScalarKind::Geometry, "geography") | (ScalarKind::Geography, "geometry") => {
                     PgType {
                         name: target.as_str().into(),
                         oid: 0,
                         ..own.clone()
                     }
                 }
-                "String" | "text" => PgType::builtin("text"),
-                other => return Err(format!("casting to {other:?} is not possible")),
+                (ScalarKind::Jsonb, "String" | "text") => PgType::builtin("text"),
+                _ => {
+                    let own = scalar::sql_name(own);
+                    return Err(format!(
+                        "cannot cast column of type \"{own}\" to type \"{target}\""
+                    ));
+                }
             };
             let operand = operand.cast_to(ty);
             parts.push(self.column(table, &operand, operators)?);
@@ -264,29 +280,37 @@ impl<'a> Compiler<'a> {
                 [Json::String(root), Json::String(name)] if root == "$" => {
                     (ColumnScope::Root, name.as_str())
                 }
+                [] => return Err("path cannot be empty".to_owned()),
                 _ => {
-                    return Err(format!(
-                        "a column or [\"$\", column] is expected, not {value}"
-                    ));
+                    return Err(
+                        "Relationship references are not supported in column comparison RHS"
+                            .to_owned(),
+                    );
                 }
             },
-            _ => return Err(format!("a column's name is expected, not {value}")),
+            _ => {
+                return Err(
+                    "a boolean expression JSON must be either a string or an array".to_owned(),
+                );
+            }
         };
         let of = if scope == ColumnScope::Root {
             self.root
         } else {
             table
         };
-        let column = of.column(&ColumnName::new(name)).ok_or_else(|| {
-            format!(
-                "column {name:?} does not exist in table {:?}",
-                of.name.display_name()
-            )
-        })?;
+        let column = of
+            .column(&ColumnName::new(name))
+            .ok_or_else(|| format!("column \"{name}\" does not exist"))?;
         if column.ty.base().name != operand.ty().base().name {
+            let own = match operand.value() {
+                OperandValue::Column(column) => column.to_string(),
+                OperandValue::Computed(call) => call.function.display_name(),
+            };
             return Err(format!(
-                "incompatible column types: {:?}, {name:?}",
-                operand.value()
+                "incompatible column types: \"{own}\" has type \"{}\", but \"{name}\" has type \"{}\"",
+                scalar::sql_name(operand.ty()),
+                scalar::sql_name(&column.ty)
             ));
         }
         Ok(Comparison::Column {
@@ -298,8 +322,50 @@ impl<'a> Compiler<'a> {
 }
 
 fn unknown_operator(name: &str) -> String {
-    format!("unknown comparison operator {name:?}")
+    format!("Unknown operator: {name}")
 }
+
+/// Refuses an operator that Postgres does not have for the type.
+fn applies(operator: Operator, ty: &PgType) -> Result<(), String> {
+    use Operator as O;
+    use ScalarKind as K;
+    let kind = ty.scalar_kind();
+    let (fits, wanted) = match operator {
+        O::Like | O::Nlike | O::Ilike | O::Nilike | O::Similar | O::Nsimilar => {
+            (kind.is_text(), TEXT_TYPES)
+        }
+        O::Regex | O::Iregex | O::Nregex | O::Niregex => (kind.is_text(), TEXT_TYPES),
+        O::Contains | O::ContainedIn => {
+            let fits = kind == K::Jsonb || ty.element().is_some();
+            (fits, "an array or JSONB")
+        }
+        O::HasKey | O::HasKeysAny | O::HasKeysAll => (kind == K::Jsonb, "\"jsonb\""),
+        O::StIntersects | O::StDWithin => (
+            matches!(kind, K::Geometry | K::Geography),
+            "\"geometry\", \"geography\"",
+        ),
+        O::StContains | O::StCrosses | O::StEquals | O::StOverlaps | O::StTouches => {
+            (kind == K::Geometry, "\"geometry\"")
+        }
+        O::StWithin | O::St3dIntersects | O::St3dDWithin => (kind == K::Geometry, "\"geometry\""),
+        O::StIntersectsRast => (kind == K::Raster, "\"raster\""),
+        O::Ancestor | O::AncestorAny | O::Descendant | O::DescendantAny => {
+            (kind == K::Ltree, "\"ltree\"")
+        }
+        O::Matches | O::MatchesAny | O::MatchesFulltext => (kind == K::Ltree, "\"ltree\""),
+        _ => (true, ""),
+    };
+    if fits {
+        return Ok(());
+    }
+    let own = scalar::sql_name(ty);
+    Err(format!(
+        " is of type \"{own}\"; this operator works only on columns of type {wanted}"
+    ))
+}
+
+/// As errors list them.
+const TEXT_TYPES: &str = "\"varchar\", \"text\", \"citext\", \"bpchar\"";
 
 /// Rules spell operators as GraphQL does, plus `ne`.
 fn known_operator(bare: &str) -> Option<Operator> {
@@ -327,6 +393,7 @@ fn value_comparison(
     value: &Json,
 ) -> Result<BoolExp, String> {
     use Operator as O;
+    let given = value;
     if value.is_null() {
         // `{"col": null}` asks for null, as v2 reads it; other operators have nothing to compare with.
         let comparison = match operator {
@@ -359,7 +426,20 @@ fn value_comparison(
         }
         _ => ty.clone(),
     };
+    let is_list = matches!(
+        operator,
+        O::In
+            | O::Nin
+            | O::AncestorAny
+            | O::DescendantAny
+            | O::HasKeysAny
+            | O::HasKeysAll
+            | O::MatchesAny
+    );
     let value = typed(&value_type, value)?;
+    if is_list && matches!(&value.value, Value::Literal(_)) && !given.is_array() {
+        return Err("Expected Array, encountered String".to_owned());
+    }
     Ok(BoolExp::column(
         operand.clone(),
         Comparison::Value(operator, value),
@@ -367,24 +447,26 @@ fn value_comparison(
 }
 
 fn typed(ty: &PgType, value: &Json) -> Result<TypedValue, String> {
-    if let Some(name) = value.as_str().and_then(SessionVariableName::parse) {
+    // Inside lists, such texts are texts: v2 looks at the whole value only.
+    if let Some(name) = value.as_str().and_then(session_variable) {
         return Ok(TypedValue {
             value: Value::Session(name),
             ty: ty.clone(),
         });
-    }
-    if let Json::Array(items) = value
-        && items
-            .iter()
-            .any(|item| item.as_str().and_then(SessionVariableName::parse).is_some())
-    {
-        return Err("session variables inside a list are not built yet".to_owned());
     }
     let text = coerce::scalar(ty, value).map_err(|error| error.message().to_owned())?;
     Ok(TypedValue {
         value: Value::Literal(text.map(Into::into)),
         ty: ty.clone(),
     })
+}
+
+/// `x-hasura-…` in any case, and the older `REQ_USER_ID`.
+fn session_variable(text: &str) -> Option<SessionVariableName> {
+    match text.eq_ignore_ascii_case("req_user_id") {
+        true => SessionVariableName::parse("x-hasura-user-id"),
+        false => SessionVariableName::parse(text),
+    }
 }
 
 fn d_within(bare: &str, ty: &PgType, value: &Json) -> Result<Comparison, String> {
@@ -397,7 +479,7 @@ fn d_within(bare: &str, ty: &PgType, value: &Json) -> Result<Comparison, String>
         Operator::St3dDWithin
     };
     let spheroid = match object.get("use_spheroid") {
-        _ if ty.scalar_kind() != graphloom_catalog::ScalarKind::Geography => None,
+        _ if ty.scalar_kind() != ScalarKind::Geography => None,
         Some(value) => Some(typed(&PgType::builtin("bool"), value)?),
         None => Some(typed(&PgType::builtin("bool"), &Json::Bool(true))?),
     };

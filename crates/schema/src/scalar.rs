@@ -25,6 +25,23 @@ pub fn scalar_name(ty: &PgType) -> Option<GraphqlName> {
     is_graphql_name(name).then(|| GraphqlName::new(name))
 }
 
+/// A type as errors name it: `integer`, `text`, `mood`, `text[]`.
+pub(crate) fn sql_name(ty: &PgType) -> String {
+    if let Some(element) = ty.element() {
+        return format!("{}[]", sql_name(element));
+    }
+    match ty.scalar_kind() {
+        ScalarKind::Integer => "integer",
+        ScalarKind::SmallInt => "smallint",
+        ScalarKind::BigInt => "bigint",
+        ScalarKind::Boolean => "boolean",
+        ScalarKind::Real => "real",
+        ScalarKind::Double => "double precision",
+        _ => &ty.base().name,
+    }
+    .to_owned()
+}
+
 /// Whether `max`, `min` and their ordering apply.
 pub(crate) fn is_comparable(ty: &PgType) -> bool {
     use ScalarKind as K;
