@@ -37,44 +37,29 @@ pub(crate) struct ConnectionShare(
     #[allow(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>,
 );
 
-/// A bound listener. Made before anything that takes long, so that a taken port is known at once.
+/// A bound listener.
 #[derive(Debug)]
-pub struct Listener {
-    listeners: Vec<TcpListener>,
-}
+pub struct Listener(TcpListener);
 
 impl Listener {
     /// Listens on `host`, where `*` is every address of this machine.
     pub async fn bind(host: &str, port: u16) -> std::io::Result<Self> {
-        let names: &[&str] = match host {
-            // v2's names for "all, whichever is there".
-            "*" | "*4" | "!4" | "*6" | "!6" => &["::", "0.0.0.0"],
-            host => &[host],
-        };
-        let mut listeners: Vec<TcpListener> = Vec::new();
-        let mut failure = None;
-        for name in names {
-            match TcpListener::bind((*name, port)).await {
-                Ok(listener) => {
-                    listeners.push(listener);
-                    // One that listens on every IPv6 address has the IPv4 ones as well.
-                    break;
+        let bound = match host {
+            // v2's names for "all, whichever is there". Where there is IPv6, this has IPv4 as well.
+            "*" | "*4" | "!4" | "*6" | "!6" => match TcpListener::bind(("::", port)).await {
+                Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
+                    TcpListener::bind(("0.0.0.0", port)).await
                 }
-                Err(error) => failure = failure.or(Some(error)),
-            }
-        }
-        match (listeners.is_empty(), failure) {
-            (true, Some(error)) => Err(error),
-            _ => Ok(Self { listeners }),
-        }
+                bound => bound,
+            },
+            host => TcpListener::bind((host, port)).await,
+        };
+        bound.map(Self)
     }
 
     /// The address that is listened on, with the port that was chosen for 0.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listeners
-            .first()
-            .expect("bind leaves at least one")
-            .local_addr()
+        self.0.local_addr()
     }
 
     /// Serves until `stop` is ready, then lets requests under way finish within the time-out.
@@ -89,11 +74,7 @@ impl Listener {
         ));
         let graceful = Arc::new(GracefulShutdown::new());
         let protocols = Arc::new(Protocols::new(settings));
-        let listener = self
-            .listeners
-            .into_iter()
-            .next()
-            .expect("bind leaves at least one");
+        let listener = self.0;
         tokio::pin!(stop);
         loop {
             let client = tokio::select! {

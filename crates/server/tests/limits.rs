@@ -267,3 +267,16 @@ async fn shutdown_does_not_wait_for_ever() {
     server.stop();
     server.task.await.unwrap();
 }
+
+#[tokio::test]
+async fn a_taken_port_is_said_with_what_to_do() {
+    let taken = Running::start(&[]).await;
+    let port = taken.address.port();
+    let error = graphloom_server::Listener::bind("127.0.0.1", port)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    // Not half of the addresses either.
+    assert!(graphloom_server::Listener::bind("*", port).await.is_err());
+}

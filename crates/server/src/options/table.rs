@@ -61,7 +61,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("metadata-database-url", &["HASURA_GRAPHQL_METADATA_DATABASE_URL"], Secret,
         "URL of the database that keeps the metadata"),
     Opt::new("host", &[], Text, "Host of the source `default`, instead of a URL"),
-    Opt::new("port", &[], Integer(1, 65535), "Port of the source `default`, instead of a URL"),
+    Opt::new("port", &[], Integer(1, 65535), "Port of the source `default`, instead of a URL; for `dev`, the server's own port"),
     Opt::new("user", &[], Text, "User of the source `default`, instead of a URL").short('u'),
     Opt::new("password", &[], Secret, "Password of the source `default`, instead of a URL").short('p'),
     Opt::new("dbname", &[], Text, "Database of the source `default`, instead of a URL").short('d'),
