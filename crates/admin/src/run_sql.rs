@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use graphloom_catalog::Catalog;
 use graphloom_pg::{
     AccessMode, Connection, PgError, Pool, Purpose, Scope, SimpleOutcome, introspect_tables,
 };
@@ -18,7 +17,7 @@ use serde_json::json;
 use crate::check::Check;
 use crate::command::{MetadataCheck, RunSql, SqlMode};
 use crate::diff::{Diff, Tables};
-use crate::source::{Refresh, read_catalog_on};
+use crate::source::{Refresh, read_catalog};
 use crate::split;
 use crate::work::Work;
 
@@ -153,13 +152,8 @@ async fn reconcile(
     if !diff.is_empty() {
         diff.apply(source, info, run.cascade)?;
     }
-    let names: Vec<_> = source.tables.keys().cloned().collect();
-    let functions: Vec<_> = source.functions.keys().cloned().collect();
-    let catalog: Catalog = read_catalog_on(connection, &names, &functions)
-        .await
-        .map_err(internal)?;
-    let runtime = work.runtime(&run.source)?;
-    let runtime = runtime.with_catalog(catalog, names.into_iter().collect());
+    let catalog = read_catalog(connection, source).await.map_err(internal)?;
+    let runtime = work.runtime(&run.source)?.with_catalog(catalog, source);
     let candidate = work.candidate_with(metadata.into(), &run.source, runtime);
     Check::Nothing.run(work.schema(), &candidate)?;
     work.keep(candidate, &Refresh::nothing());

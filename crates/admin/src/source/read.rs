@@ -1,0 +1,187 @@
+//! Reading what a document names out of its database, all of it or what a catalog lacks.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use graphloom_catalog::{Catalog, EnumRow, Table};
+use graphloom_metadata::types::Source;
+use graphloom_pg::{
+    Connection, PgError, Pool, Scope, Statement, introspect_functions, introspect_tables,
+};
+use graphloom_sql as sql;
+use graphloom_vocab::{ColumnName, QualifiedFunction, QualifiedTable};
+
+/// Most values of an enum; further rows are left out.
+const ENUM_VALUES_MAX: i64 = 10_000;
+
+/// What a catalog lacks of what the document names.
+pub(super) struct Missing {
+    tables: HashSet<QualifiedTable>,
+    functions: HashSet<QualifiedFunction>,
+}
+
+impl Missing {
+    /// `None` if the catalog has what the document names and nothing else.
+    pub(super) fn of(
+        source: &Source,
+        catalog: &Catalog,
+        known: &HashSet<QualifiedTable>,
+        again: Vec<QualifiedTable>,
+    ) -> Option<Self> {
+        let names = source.tables.keys();
+        let mut tables: HashSet<_> = names
+            .filter(|name| !known.contains(*name))
+            .cloned()
+            .collect();
+        tables.extend(
+            again
+                .into_iter()
+                .filter(|name| source.tables.contains_key(name)),
+        );
+        let functions = wanted_functions(source);
+        let missing = functions.iter();
+        let missing = missing.filter(|name| !catalog.functions.contains_key(*name));
+        let missing = Self {
+            tables,
+            functions: missing.cloned().collect(),
+        };
+        let is_complete = missing.tables.is_empty()
+            && missing.functions.is_empty()
+            && known.iter().all(|name| source.tables.contains_key(name))
+            && enums(source, catalog).all(|table| catalog.enum_rows.contains_key(&table.name));
+        (!is_complete).then_some(missing)
+    }
+
+    /// The catalog with what it lacked and without what nobody asks for any more.
+    pub(super) async fn read(
+        self,
+        pool: &Pool,
+        source: &Source,
+        mut catalog: Catalog,
+    ) -> Result<Catalog, PgError> {
+        let functions = wanted_functions(source);
+        let stays =
+            |name: &QualifiedTable| source.tables.contains_key(name) && !self.tables.contains(name);
+        catalog.tables.retain(|name, _| stays(name));
+        catalog.enum_rows.retain(|name, _| stays(name));
+        catalog.functions.retain(|name, _| functions.contains(name));
+        let tables: Vec<_> = self.tables.into_iter().collect();
+        let functions: Vec<_> = self.functions.into_iter().collect();
+        let is_known = tables.is_empty()
+            && functions.is_empty()
+            && enums(source, &catalog).all(|table| catalog.enum_rows.contains_key(&table.name));
+        if is_known {
+            return Ok(catalog);
+        }
+        let mut connection = pool.get().await?;
+        if !tables.is_empty() {
+            let read = introspect_tables(&mut connection, Scope::Only(&tables)).await?;
+            catalog.tables.extend(read);
+        }
+        if !functions.is_empty() {
+            let read = introspect_functions(&mut connection, Scope::Only(&functions)).await?;
+            catalog.functions.extend(read);
+        }
+        read_enums(&mut connection, source, &mut catalog).await?;
+        Ok(catalog)
+    }
+}
+
+/// Functions that are tracked or compute a field.
+fn wanted_functions(source: &Source) -> HashSet<QualifiedFunction> {
+    let tables = source.tables.values();
+    let computed = tables.flat_map(|table| table.computed_fields.values());
+    let computed = computed.map(|field| field.function.clone());
+    source.functions.keys().cloned().chain(computed).collect()
+}
+
+/// Tables of a catalog whose rows the document calls an enum's values.
+fn enums<'a>(source: &'a Source, catalog: &'a Catalog) -> impl Iterator<Item = &'a Arc<Table>> {
+    let tables = source.tables.values().filter(|table| table.is_enum);
+    tables.filter_map(|table| catalog.tables.get(&table.table))
+}
+
+/// Reads what a document names, on a connection that may be inside a transaction.
+pub(crate) async fn read_catalog(
+    connection: &mut Connection,
+    source: &Source,
+) -> Result<Catalog, PgError> {
+    let mut catalog = Catalog {
+        server_version_num: connection.server_version_num(),
+        ..Catalog::default()
+    };
+    let tables: Vec<_> = source.tables.keys().cloned().collect();
+    if !tables.is_empty() {
+        catalog.tables = introspect_tables(connection, Scope::Only(&tables)).await?;
+    }
+    let functions: Vec<_> = wanted_functions(source).into_iter().collect();
+    if !functions.is_empty() {
+        catalog.functions = introspect_functions(connection, Scope::Only(&functions)).await?;
+    }
+    read_enums(connection, source, &mut catalog).await?;
+    Ok(catalog)
+}
+
+/// The rows of enum tables that are not read yet.
+async fn read_enums(
+    connection: &mut Connection,
+    source: &Source,
+    catalog: &mut Catalog,
+) -> Result<(), PgError> {
+    let tables: Vec<_> = enums(source, catalog)
+        .filter(|table| !catalog.enum_rows.contains_key(&table.name))
+        .cloned()
+        .collect();
+    for table in tables {
+        let rows = match enum_statement(&table) {
+            Some(text) => {
+                let statement = Statement::new(text.text());
+                let rows = connection.query_text_rows(&statement, &[]).await?;
+                rows.into_iter().filter_map(enum_row).collect()
+            }
+            // It cannot be an enum; why is said where the schema is built.
+            None => Vec::new(),
+        };
+        catalog.enum_rows.insert(table.name.clone(), rows.into());
+    }
+    Ok(())
+}
+
+/// `SELECT t0."value"::text, t0."comment"::text FROM …`, if the table has the columns for it.
+fn enum_statement(table: &Table) -> Option<sql::SqlText> {
+    let [key] = table.primary_key.as_ref()?.columns.as_slice() else {
+        return None;
+    };
+    let alias = sql::Alias::new(0);
+    let text = |column: &ColumnName| {
+        let column = sql::Expr::Column(alias, sql::Name::new(column.as_str()));
+        sql::Target::unnamed(column.cast(sql::TypeName::Builtin("text")))
+    };
+    let others = table.columns.iter().map(|column| &column.name);
+    let mut others = others.filter(|name| *name != key);
+    let mut targets = vec![text(key)];
+    targets.extend(others.next().map(text));
+    if others.next().is_some() {
+        return None;
+    }
+    let select = sql::Select {
+        targets,
+        limit: Some(sql::Expr::integer(ENUM_VALUES_MAX)),
+        ..sql::Select::default()
+    };
+    let select = select.from(sql::FromItem::Table {
+        schema: sql::Name::new(table.name.schema.as_str()),
+        table: sql::Name::new(table.name.name.as_str()),
+        alias,
+    });
+    let statement = sql::Statement::Select(select);
+    Some(sql::print(&statement, sql::Layout::Line))
+}
+
+fn enum_row(row: Vec<Option<String>>) -> Option<EnumRow> {
+    let mut values = row.into_iter();
+    Some(EnumRow {
+        value: values.next()??,
+        comment: values.next().flatten(),
+    })
+}
