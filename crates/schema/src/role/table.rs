@@ -175,10 +175,6 @@ impl SourceTypes<'_> {
             return;
         };
         let ty = self.type_ref(target, "");
-        let comment = relationship
-            .comment
-            .as_deref()
-            .filter(|text| !text.is_empty());
         match relationship.kind {
             RelationshipKind::Object => {
                 let ty = if relationship.nullable {
@@ -186,14 +182,14 @@ impl SourceTypes<'_> {
                 } else {
                     ty.non_null()
                 };
-                let description = comment.unwrap_or("An object relationship");
                 let meaning = FieldMeaning::Object(meaning);
-                fields.insert(name, plain_field(Some(description), ty, meaning));
+                let field = plain_field(Some("An object relationship"), ty, meaning);
+                fields.insert(name, field);
             }
             RelationshipKind::Array => {
                 let aggregations = meaning.grant.aggregations();
                 let list = FieldDefinition {
-                    description: Some(comment.unwrap_or("An array relationship").into()),
+                    description: Some("An array relationship".into()),
                     arguments: self.list_arguments(target, &meaning.grant),
                     ty: ty.non_null().list().non_null(),
                     meaning: FieldMeaning::Array(meaning.clone()),
