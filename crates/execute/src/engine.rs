@@ -12,7 +12,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, 
 
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
-use crate::{Executed, GraphqlRequest, run};
+use crate::{Executed, GraphqlRequest, Transport, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -107,8 +107,7 @@ impl Engine {
             .map_err(|error| not_a_query(&error))?;
         let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
         if bind::operation_kind(operation) == OperationKind::Subscription {
-            let message = "subscriptions are not built yet: live queries come with a later release";
-            return Err(Error::new(ErrorCode::NotSupported, message));
+            return Err(no_subscription(request.transport));
         }
         let schema = snapshot.schema.role(&session.role);
         let limits = self.options.operation;
@@ -141,6 +140,19 @@ impl Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self::new(EngineOptions::default())
+    }
+}
+
+fn no_subscription(transport: Transport) -> Error {
+    match transport {
+        Transport::Http => Error::new(
+            ErrorCode::UnexpectedPayload,
+            "subscriptions are not supported over HTTP, use websockets instead",
+        ),
+        Transport::Socket => Error::new(
+            ErrorCode::NotSupported,
+            "subscriptions are not built yet: live queries come with a later release",
+        ),
     }
 }
 

@@ -9,4 +9,4 @@ mod request;
 mod run;
 
 pub use engine::{Engine, EngineOptions, Snapshot};
-pub use request::{Executed, GraphqlRequest, RequestKind};
+pub use request::{Executed, GraphqlRequest, RequestKind, Transport};

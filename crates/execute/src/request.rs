@@ -12,6 +12,17 @@ pub struct GraphqlRequest {
     pub operation_name: Option<String>,
     /// Values of its variables.
     pub variables: JsonObject,
+    /// How it came; it decides what is said to a subscription.
+    pub transport: Transport,
+}
+
+/// How a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// One request, one answer.
+    Http,
+    /// A websocket, which can carry many answers.
+    Socket,
 }
 
 /// What kind of operation was run, for logs and transports.
@@ -63,7 +74,16 @@ impl GraphqlRequest {
             query,
             operation_name,
             variables,
+            transport: Transport::Http,
         })
+    }
+
+    /// The same request, come over a websocket.
+    pub fn over_socket(self) -> Self {
+        Self {
+            transport: Transport::Socket,
+            ..self
+        }
     }
 }
 

@@ -158,6 +158,7 @@ impl ClientMessage {
                 let id = text_of(&message, "id")?;
                 let payload = message.remove("payload").ok_or_else(|| absent("payload"))?;
                 let request = GraphqlRequest::from_json(payload)
+                    .map(GraphqlRequest::over_socket)
                     .map_err(|error| format!("Error in $.payload: {}", error.message()))?;
                 Ok(Self::Start(id, request))
             }
