@@ -4,6 +4,8 @@
 //! Nothing here does I/O. A function sees the document and what is served of it; a table that the
 //! document has and that is inconsistent does not exist for most commands, as with v2.
 
+mod computed_field;
+mod function;
 mod permission;
 mod relationship;
 mod source;
@@ -69,6 +71,17 @@ pub(crate) fn apply(view: View<'_>, change: Change) -> Result<Applied> {
         Change::SetPermissionComment(id, role, kind, comment) => {
             permission::set_comment(view, &id, &role, kind, comment)
         }
+        Change::AddComputedField(id, field) => computed_field::add(view, &id, *field),
+        Change::DropComputedField(id, name, cascade) => {
+            computed_field::drop(view, &id, &name, cascade)
+        }
+        Change::TrackFunction(track) => function::track(view, *track),
+        Change::UntrackFunction(id) => function::untrack(view, &id),
+        Change::SetFunctionConfiguration(id, configuration) => {
+            function::set_configuration(view, &id, configuration)
+        }
+        Change::CreateFunctionPermission(id, role) => function::create_permission(view, &id, &role),
+        Change::DropFunctionPermission(id, role) => function::drop_permission(view, &id, &role),
     }
 }
 
@@ -132,7 +145,7 @@ pub(crate) fn refuse_dependents(
 /// Names of objects as inconsistencies have them.
 pub(crate) mod name {
     use graphloom_schema::RelationshipKind;
-    use graphloom_vocab::SourceName;
+    use graphloom_vocab::{QualifiedFunction, SourceName};
 
     use crate::command::{PermissionKind, TableId};
 
@@ -150,6 +163,14 @@ pub(crate) mod name {
             RelationshipKind::Array => "array_relation",
         };
         format!("{kind} {name} in {}", table(id))
+    }
+
+    pub(crate) fn computed_field(id: &TableId, name: &str) -> String {
+        format!("computed_field {name} in {}", table(id))
+    }
+
+    pub(crate) fn function(source: &SourceName, function: &QualifiedFunction) -> String {
+        format!("function {} in source {source}", function.display_name())
     }
 
     pub(crate) fn permission(id: &TableId, kind: PermissionKind, role: &str) -> String {

@@ -2,11 +2,14 @@
 
 use graphloom_metadata::Document;
 use graphloom_metadata::types::{
-    DeletePermission, InsertPermission, Permission, Relationship, SelectPermission,
-    SourceConfiguration, SourceCustomization, TableConfiguration, UpdatePermission,
+    Comment, ComputedField, DeletePermission, InsertPermission, Permission, Relationship,
+    SelectPermission, SourceConfiguration, SourceCustomization, TableConfiguration,
+    UpdatePermission,
 };
 use graphloom_schema::RelationshipKind;
-use graphloom_vocab::{Json, JsonObject, QualifiedTable, RelationshipName, RoleName, SourceName};
+use graphloom_vocab::{
+    Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName, SourceName,
+};
 
 /// A command of any of the three endpoints.
 #[derive(Clone, Debug)]
@@ -71,6 +74,13 @@ pub(crate) enum Change {
     CreatePermission(TableId, Box<AnyPermission>),
     DropPermission(TableId, RoleName, PermissionKind),
     SetPermissionComment(TableId, RoleName, PermissionKind, Option<String>),
+    AddComputedField(TableId, Box<ComputedField>),
+    DropComputedField(TableId, String, Cascade),
+    TrackFunction(Box<TrackFunction>),
+    UntrackFunction(FunctionId),
+    SetFunctionConfiguration(FunctionId, JsonObject),
+    CreateFunctionPermission(FunctionId, RoleName),
+    DropFunctionPermission(FunctionId, RoleName),
 }
 
 /// A table of a source.
@@ -85,6 +95,13 @@ impl TableId {
     pub(crate) fn display(&self) -> String {
         format!("{}.{}", self.source, self.table.display_name())
     }
+}
+
+/// A function of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FunctionId {
+    pub(crate) source: SourceName,
+    pub(crate) function: QualifiedFunction,
 }
 
 /// What happens to objects that depend on what is dropped.
@@ -135,6 +152,14 @@ pub(crate) struct TrackTable {
     pub(crate) configuration: TableConfiguration,
     /// `apollo_federation_config` and `logical_model`, as given.
     pub(crate) extra: JsonObject,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct TrackFunction {
+    pub(crate) id: FunctionId,
+    /// Checked, as documents have it.
+    pub(crate) configuration: JsonObject,
+    pub(crate) comment: Comment,
 }
 
 #[derive(Clone, Debug)]

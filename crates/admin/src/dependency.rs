@@ -6,8 +6,10 @@
 use std::collections::BTreeSet;
 
 use graphloom_metadata::types::{Columns, RelationshipUsing, Source, Table};
-use graphloom_schema::{SourceInfo, TableInfo};
-use graphloom_vocab::{ColumnName, Json, QualifiedTable, RelationshipName, RoleName, SourceName};
+use graphloom_schema::{ComputedReturn, SourceInfo, TableInfo};
+use graphloom_vocab::{
+    ColumnName, Json, QualifiedFunction, QualifiedTable, RelationshipName, RoleName, SourceName,
+};
 
 use crate::apply::remove_permission;
 use crate::command::PermissionKind;
@@ -18,6 +20,8 @@ use crate::rule::{self, RuleVisitor, Values};
 pub(crate) enum Dependent {
     Relationship(QualifiedTable, RelationshipName),
     Permission(QualifiedTable, RoleName, PermissionKind),
+    ComputedField(QualifiedTable, String),
+    Function(QualifiedFunction),
 }
 
 /// What may be depended on.
@@ -31,6 +35,8 @@ pub(crate) enum Target {
     ColumnType(QualifiedTable, ColumnName),
     /// A relationship.
     Relationship(QualifiedTable, RelationshipName),
+    /// A computed field.
+    ComputedField(QualifiedTable, String),
     /// A foreign key.
     ForeignKey(KeyId),
 }
@@ -47,24 +53,37 @@ pub(crate) struct KeyId {
 }
 
 impl Dependent {
-    /// The table it belongs to.
-    pub(crate) fn table(&self) -> &QualifiedTable {
+    /// The table it belongs to; functions belong to none.
+    pub(crate) fn table(&self) -> Option<&QualifiedTable> {
         match self {
-            Self::Relationship(table, _) | Self::Permission(table, ..) => table,
+            Self::Relationship(table, _)
+            | Self::Permission(table, ..)
+            | Self::ComputedField(table, _) => Some(table),
+            Self::Function(_) => None,
         }
     }
 
     /// Removes it from the document.
     pub(crate) fn drop_from(&self, source: &mut Source) {
-        let Some(table) = source.tables.get_mut(self.table()) else {
-            return;
+        let mut with_table = |name: &QualifiedTable, drop: &dyn Fn(&mut Table)| {
+            if let Some(table) = source.tables.get_mut(name) {
+                drop(table);
+            }
         };
         match self {
-            Self::Relationship(_, name) => {
+            Self::Relationship(table, name) => with_table(table, &|table| {
                 table.object_relationships.shift_remove(name);
                 table.array_relationships.shift_remove(name);
+            }),
+            Self::Permission(table, role, kind) => {
+                with_table(table, &|table| remove_permission(table, role, *kind));
             }
-            Self::Permission(_, role, kind) => remove_permission(table, role, *kind),
+            Self::ComputedField(table, name) => with_table(table, &|table| {
+                table.computed_fields.shift_remove(name);
+            }),
+            Self::Function(function) => {
+                source.functions.shift_remove(function);
+            }
         }
     }
 }
@@ -74,12 +93,21 @@ pub(crate) fn report(source: &SourceName, dependents: &[Dependent]) -> String {
     let mut texts: Vec<String> = dependents
         .iter()
         .map(|dependent| {
-            let table = dependent.table().display_name();
             let object = match dependent {
-                Dependent::Relationship(_, name) => format!("relationship {table}.{name}"),
-                Dependent::Permission(_, role, kind) => {
-                    format!("permission {table}.{role}.{}", kind.as_str())
+                Dependent::Relationship(table, name) => {
+                    format!("relationship {}.{name}", table.display_name())
                 }
+                Dependent::Permission(table, role, kind) => {
+                    format!(
+                        "permission {}.{role}.{}",
+                        table.display_name(),
+                        kind.as_str()
+                    )
+                }
+                Dependent::ComputedField(table, name) => {
+                    format!("computed field {}.{name}", table.display_name())
+                }
+                Dependent::Function(name) => format!("function {}", name.display_name()),
             };
             format!("{object} in source \"{source}\"")
         })
@@ -100,6 +128,13 @@ pub(crate) fn dependents(source: &Source, info: &SourceInfo, targets: &[Target])
         if let Some(table_info) = info.tables.get(&table.table) {
             relationships(table, table_info, &mut add);
             permissions(table, info, &mut add);
+            computed_fields(table, table_info, &mut add);
+        }
+    }
+    for (name, function) in &info.functions {
+        if source.functions.contains_key(name) {
+            let dependent = Dependent::Function(name.clone());
+            add(&dependent, &Target::Table(function.returns.clone()));
         }
     }
     found.into_iter().collect()
@@ -113,6 +148,7 @@ impl Target {
                 Self::Table(other)
                 | Self::Column(other, _)
                 | Self::ColumnType(other, _)
+                | Self::ComputedField(other, _)
                 | Self::Relationship(other, _) => other == table,
                 Self::ForeignKey(key) => &key.table == table,
             },
@@ -167,10 +203,23 @@ fn relationships(table: &Table, info: &TableInfo, add: &mut Add<'_>) {
     }
 }
 
+/// Those that give rows depend on the rows' table.
+fn computed_fields(table: &Table, info: &TableInfo, add: &mut Add<'_>) {
+    for (name, field) in &info.computed_fields {
+        if let ComputedReturn::Rows(rows) = &field.returns
+            && table.computed_fields.contains_key(name)
+        {
+            let dependent = Dependent::ComputedField(table.table.clone(), name.clone());
+            add(&dependent, &Target::Table(rows.clone()));
+        }
+    }
+}
+
 /// What one permission says, whatever its kind.
 struct Parts<'a> {
     dependent: Dependent,
     columns: Option<&'a Columns>,
+    computed_fields: &'a [String],
     presets: Vec<(&'a ColumnName, &'a Json)>,
     rules: Vec<&'a Json>,
 }
@@ -183,6 +232,10 @@ fn permissions(table: &Table, info: &SourceInfo, add: &mut Add<'_>) {
                 let used = Target::Column(name.clone(), column.clone());
                 add(&parts.dependent, &used);
             }
+        }
+        for field in parts.computed_fields {
+            let used = Target::ComputedField(name.clone(), field.clone());
+            add(&parts.dependent, &used);
         }
         let mut collect = Collect {
             dependent: &parts.dependent,
@@ -214,6 +267,7 @@ fn parts(table: &Table) -> Vec<Parts<'_>> {
         all.push(Parts {
             dependent: dependent(role, PermissionKind::Select),
             columns: Some(&inner.columns),
+            computed_fields: &inner.computed_fields,
             presets: Vec::new(),
             rules: vec![&inner.filter],
         });
@@ -223,6 +277,7 @@ fn parts(table: &Table) -> Vec<Parts<'_>> {
         all.push(Parts {
             dependent: dependent(role, PermissionKind::Insert),
             columns: Some(&inner.columns),
+            computed_fields: &[],
             presets: inner.set.iter().collect(),
             rules: vec![&inner.check],
         });
@@ -232,6 +287,7 @@ fn parts(table: &Table) -> Vec<Parts<'_>> {
         all.push(Parts {
             dependent: dependent(role, PermissionKind::Update),
             columns: Some(&inner.columns),
+            computed_fields: &[],
             presets: inner.set.iter().collect(),
             rules: std::iter::once(&inner.filter).chain(&inner.check).collect(),
         });
@@ -240,6 +296,7 @@ fn parts(table: &Table) -> Vec<Parts<'_>> {
         all.push(Parts {
             dependent: dependent(role, PermissionKind::Delete),
             columns: None,
+            computed_fields: &[],
             presets: Vec::new(),
             rules: vec![&outer.permission.filter],
         });
@@ -275,6 +332,11 @@ impl RuleVisitor for Collect<'_, '_> {
         let used = Target::Relationship(table.clone(), RelationshipName::new(name));
         (self.add)(self.dependent, &used);
         None
+    }
+
+    fn computed_field(&mut self, table: &QualifiedTable, name: &str) {
+        let used = Target::ComputedField(table.clone(), name.to_owned());
+        (self.add)(self.dependent, &used);
     }
 
     fn table(&mut self, table: &QualifiedTable) -> Option<QualifiedTable> {

@@ -130,7 +130,10 @@ impl Diff {
         targets.extend(self.dropped_keys.iter().cloned().map(Target::ForeignKey));
         let mut dependents = dependency::dependents(source, info, &targets);
         // What belongs to a dropped table goes with it.
-        dependents.retain(|dependent| !self.dropped_tables.contains(dependent.table()));
+        dependents.retain(|dependent| {
+            let table = dependent.table();
+            !table.is_some_and(|table| self.dropped_tables.contains(table))
+        });
         refuse_dependents(&name, &dependents, cascade)?;
         for dependent in &dependents {
             dependent.drop_from(source);

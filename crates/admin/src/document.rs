@@ -125,6 +125,10 @@ fn purge_source(source: &mut Source, is_fault: &dyn Fn(String) -> bool) {
     source
         .tables
         .retain(|_, table| !is_fault(name::table(&id(table))));
+    let name = source.name.clone();
+    source
+        .functions
+        .retain(|function, _| !is_fault(name::function(&name, function)));
     for table in source.tables.values_mut() {
         let id = TableId {
             source: source.name.clone(),
@@ -144,6 +148,9 @@ fn purge_source(source: &mut Source, is_fault: &dyn Fn(String) -> bool) {
         table
             .array_relationships
             .retain(|name, _| array(name.as_str()));
+        table
+            .computed_fields
+            .retain(|name, _| !is_fault(name::computed_field(&id, name)));
         let grants = |kind| {
             let id = &id;
             move |role: &str| !is_fault(name::permission(id, kind, role))

@@ -120,7 +120,7 @@ fn untrackable(view: View<'_>, item: &UntrackTable, going: &[TableId]) -> Result
     let stays = |dependent: &dependency::Dependent| {
         let table = dependent.table();
         let mut going = going.iter();
-        !going.any(|other| other.source == id.source && &other.table == table)
+        !going.any(|other| other.source == id.source && Some(&other.table) == table)
     };
     if item.cascade == Cascade::Refuse && dependents.iter().any(stays) {
         return apply::refuse_dependents(&id.source, &dependents, Cascade::Refuse);

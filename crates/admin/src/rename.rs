@@ -219,6 +219,8 @@ impl RuleVisitor for Rewrite<'_> {
         Some(new.as_str().to_owned())
     }
 
+    fn computed_field(&mut self, _table: &QualifiedTable, _name: &str) {}
+
     fn table(&mut self, table: &QualifiedTable) -> Option<QualifiedTable> {
         self.renames.tables.get(table).cloned()
     }

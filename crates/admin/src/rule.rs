@@ -6,7 +6,7 @@
 //! that is said elsewhere.
 
 use graphloom_metadata::Decode;
-use graphloom_schema::TableInfo;
+use graphloom_schema::{ComputedReturn, TableInfo};
 use graphloom_vocab::{ColumnName, Json, JsonObject, QualifiedTable, SessionVariableName};
 use indexmap::IndexMap;
 
@@ -22,6 +22,9 @@ pub(crate) trait RuleVisitor {
 
     /// A relationship of `table` is followed.
     fn relationship(&mut self, table: &QualifiedTable, name: &str) -> Option<String>;
+
+    /// A computed field of `table` is looked at; it never changes its name.
+    fn computed_field(&mut self, table: &QualifiedTable, name: &str);
 
     /// A table is looked into by itself (`_exists`).
     fn table(&mut self, table: &QualifiedTable) -> Option<QualifiedTable>;
@@ -134,6 +137,14 @@ impl Walk<'_> {
             let target = relationship.target.clone();
             let value = self.boolean(&target, value, depth + 1);
             return (new.unwrap_or_else(|| name.to_owned()), value);
+        }
+        if let Some(field) = info.computed_fields.get(name) {
+            self.visitor.computed_field(table, name);
+            let value = match &field.returns {
+                ComputedReturn::Scalar(_) => self.operators(table, value),
+                ComputedReturn::Rows(rows) => self.boolean(&rows.clone(), value, depth + 1),
+            };
+            return (name.to_owned(), value);
         }
         (name.to_owned(), value.clone())
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use graphloom_catalog::Catalog;
 use graphloom_metadata::types::Source;
 use graphloom_pg::{PgError, PgErrorKind, Pool};
-use graphloom_vocab::QualifiedTable;
+use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
 use read::Missing;
 pub(crate) use read::read_catalog;
@@ -53,10 +53,17 @@ pub(crate) struct SourceFailure {
 pub(crate) enum Reread {
     /// Nothing but names that were never asked for.
     Missing,
-    /// These tables.
-    Tables(Vec<QualifiedTable>),
+    /// These tables and functions.
+    Only(Named),
     /// Everything the document names.
     All,
+}
+
+/// Objects of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) tables: Vec<QualifiedTable>,
+    pub(crate) functions: Vec<QualifiedFunction>,
 }
 
 /// What has to be read again, by source; the others as [`Reread::Missing`].
@@ -86,10 +93,18 @@ impl Refresh {
         }
     }
 
-    pub(crate) fn table(mut self, source: &str, table: QualifiedTable) -> Self {
+    pub(crate) fn table(self, source: &str, table: QualifiedTable) -> Self {
+        self.named(source, |named| named.tables.push(table))
+    }
+
+    pub(crate) fn function(self, source: &str, function: QualifiedFunction) -> Self {
+        self.named(source, |named| named.functions.push(function))
+    }
+
+    fn named(mut self, source: &str, add: impl FnOnce(&mut Named)) -> Self {
         let entry = self.sources.entry(source.to_owned());
-        match entry.or_insert_with(|| Reread::Tables(Vec::new())) {
-            Reread::Tables(tables) => tables.push(table),
+        match entry.or_insert_with(|| Reread::Only(Named::default())) {
+            Reread::Only(named) => add(named),
             Reread::Missing | Reread::All => {}
         }
         self
@@ -172,8 +187,8 @@ impl SourceRuntime {
             (_, Reread::All) => return Self::read(pool, source).await,
             // It is tried again by itself, and when everything is reloaded.
             (Err(_), _) => return self.clone(),
-            (Ok(catalog), Reread::Missing) => (catalog, Vec::new()),
-            (Ok(catalog), Reread::Tables(tables)) => (catalog, tables),
+            (Ok(catalog), Reread::Missing) => (catalog, Named::default()),
+            (Ok(catalog), Reread::Only(named)) => (catalog, named),
         };
         let Some(missing) = Missing::of(source, catalog, &self.known, again) else {
             return self.clone();

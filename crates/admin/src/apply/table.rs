@@ -71,7 +71,7 @@ pub(crate) fn check_untracked(view: View<'_>, id: &TableId) -> Result<()> {
 pub(crate) fn untrack_blockers(view: View<'_>, id: &TableId) -> Result<Vec<Dependent>> {
     let (source, info) = (view.source_metadata(&id.source)?, view.source(&id.source)?);
     let mut found = dependency::dependents(source, info, &[Target::Table(id.table.clone())]);
-    found.retain(|dependent| dependent.table() != &id.table);
+    found.retain(|dependent| dependent.table() != Some(&id.table));
     Ok(found)
 }
 
@@ -118,7 +118,8 @@ pub(super) fn set_is_enum(
         metadata: view.with_table(id, |table| {
             table.is_enum = enumeration == Enumeration::Enum;
         }),
-        refresh: Refresh::nothing(),
+        // Its rows are read now, whatever they were when it last was an enum.
+        refresh: Refresh::nothing().table(id.source.as_str(), id.table.clone()),
         check: Check::Object(name::table(id)),
     })
 }

@@ -8,6 +8,7 @@ use graphloom_metadata::{Decode, Document, Fields};
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, SourceName};
 
+use super::function_args;
 use crate::command::{
     AddSource, AnyPermission, Cascade, Change, Client, Command, Enumeration, Existing,
     Inconsistencies, Insert, Many, MetadataCheck, PermissionKind, Reload, Replace, RunSql, SqlMode,
@@ -67,7 +68,7 @@ pub(super) fn of_source(name: &str) -> Option<Decoder> {
         "drop_update_permission" => |json| drop_permission(json, PermissionKind::Update),
         "drop_delete_permission" => |json| drop_permission(json, PermissionKind::Delete),
         "set_permission_comment" => set_permission_comment,
-        _ => return None,
+        name => return function_args::of_source(name),
     })
 }
 
@@ -115,7 +116,7 @@ fn rename_source(json: &Json) -> Result<Command> {
     }))
 }
 
-fn cascade(fields: &mut Fields<'_>) -> Result<Cascade> {
+pub(super) fn cascade(fields: &mut Fields<'_>) -> Result<Cascade> {
     let cascade: bool = fields.or_default("cascade")?;
     Ok(if cascade {
         Cascade::Drop
@@ -124,12 +125,12 @@ fn cascade(fields: &mut Fields<'_>) -> Result<Cascade> {
     })
 }
 
-fn source(fields: &mut Fields<'_>) -> Result<SourceName> {
+pub(super) fn source(fields: &mut Fields<'_>) -> Result<SourceName> {
     let source = fields.optional("source")?;
     Ok(source.unwrap_or_else(|| SourceName::new("default")))
 }
 
-fn table_id(fields: &mut Fields<'_>) -> Result<TableId> {
+pub(super) fn table_id(fields: &mut Fields<'_>) -> Result<TableId> {
     Ok(TableId {
         source: source(fields)?,
         table: fields.required("table")?,

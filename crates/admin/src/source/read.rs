@@ -3,16 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use graphloom_catalog::{Catalog, EnumRow, Table};
+use graphloom_catalog::{Catalog, Table};
 use graphloom_metadata::types::Source;
 use graphloom_pg::{
-    Connection, PgError, Pool, Scope, Statement, introspect_functions, introspect_tables,
+    Connection, PgError, Pool, Scope, introspect_enum_rows, introspect_functions, introspect_tables,
 };
-use graphloom_sql as sql;
-use graphloom_vocab::{ColumnName, QualifiedFunction, QualifiedTable};
+use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
-/// Most values of an enum; further rows are left out.
-const ENUM_VALUES_MAX: i64 = 10_000;
+use super::Named;
 
 /// What a catalog lacks of what the document names.
 pub(super) struct Missing {
@@ -26,7 +24,7 @@ impl Missing {
         source: &Source,
         catalog: &Catalog,
         known: &HashSet<QualifiedTable>,
-        again: Vec<QualifiedTable>,
+        again: Named,
     ) -> Option<Self> {
         let names = source.tables.keys();
         let mut tables: HashSet<_> = names
@@ -35,12 +33,14 @@ impl Missing {
             .collect();
         tables.extend(
             again
+                .tables
                 .into_iter()
                 .filter(|name| source.tables.contains_key(name)),
         );
         let functions = wanted_functions(source);
-        let missing = functions.iter();
-        let missing = missing.filter(|name| !catalog.functions.contains_key(*name));
+        let missing = functions.iter().filter(|name| {
+            !catalog.functions.contains_key(*name) || again.functions.contains(name)
+        });
         let missing = Self {
             tables,
             functions: missing.cloned().collect(),
@@ -64,7 +64,9 @@ impl Missing {
             |name: &QualifiedTable| source.tables.contains_key(name) && !self.tables.contains(name);
         catalog.tables.retain(|name, _| stays(name));
         catalog.enum_rows.retain(|name, _| stays(name));
-        catalog.functions.retain(|name, _| functions.contains(name));
+        catalog
+            .functions
+            .retain(|name, _| functions.contains(name) && !self.functions.contains(name));
         let tables: Vec<_> = self.tables.into_iter().collect();
         let functions: Vec<_> = self.functions.into_iter().collect();
         let is_known = tables.is_empty()
@@ -133,55 +135,8 @@ async fn read_enums(
         .cloned()
         .collect();
     for table in tables {
-        let rows = match enum_statement(&table) {
-            Some(text) => {
-                let statement = Statement::new(text.text());
-                let rows = connection.query_text_rows(&statement, &[]).await?;
-                rows.into_iter().filter_map(enum_row).collect()
-            }
-            // It cannot be an enum; why is said where the schema is built.
-            None => Vec::new(),
-        };
+        let rows = introspect_enum_rows(connection, &table).await?;
         catalog.enum_rows.insert(table.name.clone(), rows.into());
     }
     Ok(())
-}
-
-/// `SELECT t0."value"::text, t0."comment"::text FROM …`, if the table has the columns for it.
-fn enum_statement(table: &Table) -> Option<sql::SqlText> {
-    let [key] = table.primary_key.as_ref()?.columns.as_slice() else {
-        return None;
-    };
-    let alias = sql::Alias::new(0);
-    let text = |column: &ColumnName| {
-        let column = sql::Expr::Column(alias, sql::Name::new(column.as_str()));
-        sql::Target::unnamed(column.cast(sql::TypeName::Builtin("text")))
-    };
-    let others = table.columns.iter().map(|column| &column.name);
-    let mut others = others.filter(|name| *name != key);
-    let mut targets = vec![text(key)];
-    targets.extend(others.next().map(text));
-    if others.next().is_some() {
-        return None;
-    }
-    let select = sql::Select {
-        targets,
-        limit: Some(sql::Expr::integer(ENUM_VALUES_MAX)),
-        ..sql::Select::default()
-    };
-    let select = select.from(sql::FromItem::Table {
-        schema: sql::Name::new(table.name.schema.as_str()),
-        table: sql::Name::new(table.name.name.as_str()),
-        alias,
-    });
-    let statement = sql::Statement::Select(select);
-    Some(sql::print(&statement, sql::Layout::Line))
-}
-
-fn enum_row(row: Vec<Option<String>>) -> Option<EnumRow> {
-    let mut values = row.into_iter();
-    Some(EnumRow {
-        value: values.next()??,
-        comment: values.next().flatten(),
-    })
 }
