@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use graphloom_execute::GraphqlRequest;
+use graphloom_execute::{GraphqlRequest, Transport};
 use graphloom_pg::{ConnectionOptions, connect_once};
 use graphloom_server::Services;
 use graphloom_vocab::{Json, JsonObject, Session};
@@ -84,6 +84,7 @@ pub(crate) async fn is_served(services: &dyn Services) -> bool {
         query: QUERY.to_owned(),
         operation_name: None,
         variables: JsonObject::new(),
+        transport: Transport::Http,
     };
     services.graphql(&Session::admin(), &request).await.is_ok()
 }
