@@ -333,12 +333,6 @@ pub(crate) fn resolve_computed(
         "in table \"{table_name}\": in computed field \"{}\": ",
         field.name
     );
-    let Some(name) = GraphqlName::parse(&field.name) else {
-        return Err(format!(
-            "{place}\"{}\" is not valid GraphQL name",
-            field.name
-        ));
-    };
     if table
         .columns
         .iter()
@@ -349,15 +343,22 @@ pub(crate) fn resolve_computed(
     let function =
         one_overload(catalog, &field.function).map_err(|reason| place.clone() + &reason)?;
     let mut reasons = Vec::new();
-    let row = row_argument(field, function, table, &mut reasons);
-    let session = session_argument(field, function, &mut reasons);
+    if !is_graphql_name(&field.name) {
+        reasons.push(format!("\"{}\" is not valid GraphQL name", field.name));
+    }
     let shown = field.function.display_name();
     if function.volatility == Volatility::Volatile {
         reasons.push(format!(
-            "the function \"{shown}\" is of type \"VOLATILE\"; cannot be added as a computed field"
+            "the function \"{shown}\" is of type VOLATILE; cannot be added as a computed field"
         ));
     }
     let returns = computed_return(function, &is_tracked, &mut reasons);
+    let row = row_argument(field, function, table, &mut reasons);
+    // Of a function without the row's argument nothing more is said.
+    let session = match (row, &field.table_argument) {
+        (None, Some(_)) => None,
+        _ => session_argument(field, function, &mut reasons),
+    };
     let arguments = if reasons.is_empty() {
         arguments(function, row, session, &mut reasons)
     } else {
@@ -375,7 +376,7 @@ pub(crate) fn resolve_computed(
         None => format!("A computed field, executes function \"{shown}\""),
     };
     Ok(ComputedFieldInfo {
-        field: name,
+        field: GraphqlName::new(field.name.as_str()),
         function: field.function.clone(),
         arguments,
         returns,
@@ -420,11 +421,11 @@ fn row_argument(
         ));
     }
     if *ty.schema != *table.name.schema.as_str() || *ty.name != *table.name.name.as_str() {
-        let table = table.name.display_name();
+        let ty = QualifiedTable::new(ty.schema.clone(), ty.name.clone());
         reasons.push(format!(
-            "{which} of the function \"{shown}\" of type \"{}.{}\" is not the table to which the \
-             computed field is being added (\"{table}\")",
-            ty.schema, ty.name
+            "{which} of the function \"{shown}\" of type \"{}\" is not the table to which the \
+             computed field is being added",
+            ty.display_name()
         ));
     }
     Some(position)
@@ -478,14 +479,15 @@ fn computed_return(
         } else if !is_tracked(&table) {
             let table = table.display_name();
             reasons.push(format!(
-                "the function \"{shown}\" returning set of table \"{table}\" is not tracked"
+                "the function \"{shown}\" returning set of table \"{table}\" is not tracked or not \
+                 found in database"
             ));
         }
         return ComputedReturn::Rows(table);
     }
     if matches!(ty.kind, TypeKind::Composite | TypeKind::Pseudo) {
         reasons.push(format!(
-            "the function \"{shown}\" returning type \"{}\" is not a BASE type",
+            "the function \"{shown}\" returning type {} is not a BASE type",
             ty.name
         ));
     }

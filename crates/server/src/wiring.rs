@@ -8,7 +8,9 @@ use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource};
 use graphloom_execute::{Engine, EngineOptions};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
-use graphloom_schema::{NamingConvention, Numerics, Settings as SchemaSettings};
+use graphloom_schema::{
+    FunctionPermissions, NamingConvention, Numerics, Settings as SchemaSettings,
+};
 use graphloom_store::{InstanceId, Origin, Store};
 use graphloom_vocab::{Internal, Json};
 use serde_json::json;
@@ -104,7 +106,11 @@ fn admin_options(
             naming_convention: convention
                 .and_then(NamingConvention::parse)
                 .unwrap_or_default(),
-            ..SchemaSettings::default()
+            function_permissions: if settings.http.reported.infer_function_permissions {
+                FunctionPermissions::Inferred
+            } else {
+                FunctionPermissions::Explicit
+            },
         },
         sync_interval: settings.database.sync_interval,
         statement_timeout: settings.database.statement_timeout,
