@@ -130,6 +130,12 @@ fn columns(
     configuration: &TableConfiguration,
     naming: &Naming,
 ) -> Result<Vec<ColumnInfo>, String> {
+    let mut configured = configuration.column_config.keys();
+    if let Some(name) = configured.find(|name| table.column(name).is_none()) {
+        return Err(format!(
+            "configuration was given for the column \"{name}\", but no such column exists"
+        ));
+    }
     let mut infos: Vec<ColumnInfo> = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
         let config = configuration.column_config.get(&column.name);
