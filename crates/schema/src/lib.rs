@@ -21,7 +21,9 @@ mod types;
 mod unbuilt;
 
 pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
-pub use function::{ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver};
+pub use function::{
+    ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
+};
 pub use inconsistency::Inconsistency;
 pub use naming::{Naming, NamingConvention};
 pub use relationship::{RelationshipInfo, RelationshipKind};
