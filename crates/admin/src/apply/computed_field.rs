@@ -1,4 +1,4 @@
-//! Computed fields: add, drop.
+//! Commands about computed fields of a table: add one, drop one.
 
 use graphloom_metadata::types::ComputedField;
 use graphloom_vocab::{ErrorPath, Result};

@@ -1,4 +1,4 @@
-//! Tables: track, untrack, configure.
+//! Commands about tables themselves: track, untrack, configure them.
 
 use graphloom_metadata::types::{Source, Table, TableConfiguration};
 use graphloom_vocab::{Error, ErrorCode, QualifiedFunction, Result};
