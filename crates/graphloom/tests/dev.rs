@@ -252,6 +252,40 @@ fn the_printed_command_reads_the_sample_also_after_a_restart_and_a_crash() {
 }
 
 #[test]
+fn a_first_start_that_was_killed_is_made_up_for_by_the_next() {
+    let is_initializing = |dir: &Path| {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut clusters = entries.filter(|entry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with("postgres.initializing")
+        });
+        clusters.any(|cluster| cluster.path().join("base/1").exists())
+    };
+    let has_cluster = |dir: &Path| dir.join("postgres").exists();
+    let has_secret = |dir: &Path| dir.join("admin-secret").exists();
+    let moments: [(&str, &dyn Fn(&Path) -> bool); 3] = [
+        ("initdb is at work", &is_initializing),
+        ("the cluster is there", &has_cluster),
+        ("the sample is being loaded", &has_secret),
+    ];
+    for (moment, has_come) in moments {
+        let dir = DataDir::new();
+        let server = dir.launch().spawn().unwrap();
+        let end = Instant::now() + Duration::from_mins(1);
+        while !has_come(&dir.0) {
+            assert!(Instant::now() < end, "{moment}: never\n{}", server.log());
+            thread::sleep(Duration::from_millis(1));
+        }
+        // As `kill -9`.
+        drop(server);
+        let server = dir.launch().start().unwrap();
+        assert_eq!(paste(&server), SAMPLE, "after a kill when {moment}");
+        assert!(!dir.0.join("sample.due").exists());
+        assert!(server.terminate().unwrap().success());
+    }
+}
+
+#[test]
 fn the_sample_has_roles_and_its_metadata_no_path() {
     let dir = DataDir::new();
     let server = dir.launch().start().unwrap();
@@ -433,11 +467,7 @@ fn doctor_reports_before_and_while_dev_runs() {
     let dir = DataDir::new();
     let data_dir = format!("--data-dir={}", dir.0.display());
     let (code, report) = doctor(&[&data_dir, "--server-port=0"]);
-    assert_eq!(
-        (code, &report["state"]),
-        (0, &json!("warning")),
-        "{report:#}"
-    );
+    assert_eq!((code, &report["state"]), (0, &json!("ok")), "{report:#}");
     let postgres = finding(&report, "postgres");
     assert!(
         postgres["details"]["major"].as_u64().unwrap() >= 13,

@@ -28,7 +28,10 @@ pub(crate) fn initialise(
     identity: &Identity,
     durability: Durability,
 ) -> Result<(), Error> {
-    remove_tree(&layout.initializing)?;
+    for unfinished in layout.unfinished_clusters()? {
+        // The `initdb` of a killed run may still be writing to it; then it goes next time.
+        drop(remove_tree(&unfinished));
+    }
     make_private_dir(&layout.initializing, identity)?;
     let password = generate_password()?;
     // initdb reads the file under its own account, so it gets a copy that account owns.

@@ -4,7 +4,7 @@
 //! <data_dir>/                 ours; 0711 for root (the server's account passes through), else 0700
 //!   lock                      held as long as somebody manages this directory; holds our pid
 //!   postgres/                 the cluster, owned by the server's account
-//!   postgres.initializing/    a cluster being made; renamed when it is whole
+//!   postgres.initializing.7/  a cluster being made by process 7; renamed when it is whole
 //!   postgres-password         the generated password of the role `postgres`, 0600
 //!   postgres.log, .log.1      what the server writes
 //!   run/                      the socket, 0700, unless its path would be too long
@@ -26,6 +26,9 @@ use crate::sys;
 
 /// Longest socket path in bytes: `sun_path` without its final NUL.
 const SOCKET_PATH_BYTES_MAX: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
+
+/// How the names of clusters being made begin.
+const INITIALIZING: &str = "postgres.initializing";
 
 /// Paths of one managed server; all absolute.
 #[derive(Debug, Clone)]
@@ -52,7 +55,8 @@ impl Layout {
         }
         Ok(Self {
             cluster: home.join("postgres"),
-            initializing: home.join("postgres.initializing"),
+            // The `initdb` of a killed run empties its directory while it dies, and must not meet ours.
+            initializing: home.join(format!("{INITIALIZING}.{}", std::process::id())),
             lock: home.join("lock"),
             log: home.join("postgres.log"),
             password: home.join("postgres-password"),
@@ -80,6 +84,16 @@ impl Layout {
             }
             Err(source) => Err(closed_or("read", &self.cluster.join("PG_VERSION"))(source)),
         }
+    }
+
+    /// Clusters that were never finished, ours included; to be asked under the lock.
+    pub(crate) fn unfinished_clusters(&self) -> Result<Vec<PathBuf>, Error> {
+        let entries = fs::read_dir(&self.home).map_err(Error::io("read", &self.home))?;
+        let named = entries.flatten().filter(|entry| {
+            let name = entry.file_name();
+            name.as_encoded_bytes().starts_with(INITIALIZING.as_bytes())
+        });
+        Ok(named.map(|entry| entry.path()).collect())
     }
 
     /// Makes the home directory and its missing parents.

@@ -147,7 +147,8 @@ pub fn reset(options: &Options) -> Result<(), Error> {
         fs::rename(&layout.cluster, &layout.initializing)
             .map_err(Error::io("rename", &layout.cluster))?;
     }
-    remove_tree(&layout.initializing)
+    let unfinished = layout.unfinished_clusters()?;
+    unfinished.iter().try_for_each(|dir| remove_tree(dir))
 }
 
 /// The URL of a server that some process of ours runs on this data directory now; `None` if none

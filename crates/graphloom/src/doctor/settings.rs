@@ -52,7 +52,8 @@ pub(crate) fn check(line: &CommandLine, mut environment: HashMap<String, String>
         let is_named = local::names_a_database(values);
         match settings(values, line, &environment, is_named) {
             Ok(settings) => {
-                findings.extend(open_to_everyone(&settings));
+                // Without a database only `dev` can be meant, which makes a secret.
+                findings.extend(open_to_everyone(&settings).filter(|_| is_named));
                 databases = is_named.then_some(settings.database);
             }
             Err(error) => findings.push(problem(&error)),
@@ -90,7 +91,6 @@ fn problem(error: &OptionError) -> Finding {
     }
 }
 
-/// Only `serve` minds: `dev` makes a secret.
 fn open_to_everyone(settings: &Settings) -> Option<Finding> {
     let text = "no admin secret is set: with `serve`, everyone who can reach the server is admin \
                 (set HASURA_GRAPHQL_ADMIN_SECRET)";
@@ -154,10 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_only_the_missing_secret_is_told() {
-        let checked = check(&CommandLine::default(), HashMap::new());
-        let found: Vec<_> = checked.findings.iter().map(|found| found.check).collect();
-        assert_eq!(found, ["admin secret"]);
-        assert!(checked.databases.is_none());
+    fn a_missing_secret_is_told_where_a_database_is_named() {
+        let checks = |environment: HashMap<String, String>| {
+            let checked = check(&CommandLine::default(), environment);
+            let found: Vec<_> = checked.findings.iter().map(|found| found.check).collect();
+            (found, checked.databases.is_some())
+        };
+        assert_eq!(checks(HashMap::new()), (vec!["options"], false));
+        let url = ("HASURA_GRAPHQL_DATABASE_URL", "postgres://db/x");
+        let named = HashMap::from([(url.0.to_owned(), url.1.to_owned())]);
+        assert_eq!(checks(named), (vec!["admin secret"], true));
     }
 }
