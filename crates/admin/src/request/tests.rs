@@ -114,7 +114,7 @@ fn a_table_is_tracked_by_name_or_with_options() {
 fn what_is_not_built_is_known_by_name() {
     let cases = [
         (Endpoint::Metadata, "create_action"),
-        (Endpoint::Metadata, "pg_track_function"),
+        (Endpoint::Metadata, "pg_create_event_trigger"),
         (Endpoint::Metadata, "mssql_track_table"),
         (Endpoint::QueryV1, "select"),
         (Endpoint::QueryV2, "insert"),

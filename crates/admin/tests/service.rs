@@ -1,0 +1,322 @@
+//! The service on a real Postgres: what it starts from, what it shares with others, how it recovers.
+//!
+//! What single commands answer is in `cases/metadata`, over HTTP; here is what no single answer shows.
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, Health};
+use graphloom_execute::Engine;
+use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
+use graphloom_store::{InstanceId, Store};
+use graphloom_testkit::postgres::Database;
+use graphloom_vocab::{ErrorCode, Json, QualifiedTable, Session, SourceName};
+use serde_json::json;
+
+/// Longer than anything here takes; a test that waits for it has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server without its HTTP.
+struct Instance {
+    admin: Arc<Admin>,
+    engine: Arc<Engine>,
+    events: Arc<Mutex<Vec<AdminEvent>>>,
+}
+
+impl Instance {
+    async fn start(metadata: &Database, source: Option<&str>) -> Self {
+        let environment = source.map(|url| (DefaultSource::VARIABLE.to_owned(), url.to_owned()));
+        let events: Arc<Mutex<Vec<AdminEvent>>> = Arc::default();
+        let seen = events.clone();
+        let options = AdminOptions {
+            environment: environment.into_iter().collect::<HashMap<_, _>>(),
+            default_source: source.map(|_| DefaultSource::from_environment()),
+            sync_interval: Some(Duration::from_millis(50)),
+            observer: Some(Arc::new(move |event: &AdminEvent| {
+                seen.lock().unwrap().push(event.clone());
+            })),
+            ..AdminOptions::default()
+        };
+        let engine = Arc::new(Engine::default());
+        let admin = Admin::start(options, store(metadata).await, engine.clone()).await;
+        Self {
+            admin: admin.unwrap(),
+            engine,
+            events,
+        }
+    }
+
+    async fn metadata(&self, command: Json) -> Json {
+        let answer = self.admin.metadata(&Session::admin(), command).await;
+        answer.unwrap()
+    }
+
+    async fn track(&self, table: &str) {
+        let command = json!({"type": "pg_track_table", "args": {"table": table}});
+        self.metadata(command).await;
+    }
+
+    async fn sql(&self, sql: &str) {
+        let command = json!({"type": "run_sql", "args": {"sql": sql}});
+        let answer = self.admin.query_v2(&Session::admin(), command).await;
+        answer.unwrap();
+    }
+
+    async fn export(&self) -> Json {
+        let command = json!({"type": "export_metadata", "args": {}});
+        self.metadata(command).await
+    }
+
+    /// Names of the default source's tables that are served.
+    fn served(&self) -> Vec<String> {
+        let snapshot = self.engine.snapshot();
+        let source = snapshot.schema.sources.get(&SourceName::new("default"));
+        let tables = source.map(|source| source.tables.keys());
+        let mut names: Vec<_> = tables
+            .into_iter()
+            .flatten()
+            .map(QualifiedTable::display_name)
+            .collect();
+        names.sort();
+        names
+    }
+
+    async fn wait_until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let waited = async {
+            while !is_so(self) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, waited).await;
+        assert!(in_time.is_ok(), "{what}: {:?}", self.events.lock().unwrap());
+    }
+}
+
+async fn store(database: &Database) -> Store {
+    let pool = Pool::new(
+        ConnectionOptions::parse(database.url()).unwrap(),
+        PoolOptions {
+            max_connections: 4,
+            ..PoolOptions::default()
+        },
+    );
+    let initial = json!({"version": 3, "sources": []});
+    let opened = Store::open(pool, InstanceId::random(), &initial).await;
+    opened.unwrap().store
+}
+
+fn stored(database: &Database) -> Vec<Vec<Option<String>>> {
+    let sql = "select metadata::text, resource_version::text from hdb_catalog.hdb_metadata";
+    database.query(sql).unwrap()
+}
+
+#[tokio::test]
+async fn the_default_source_is_stored_by_its_variable_and_found_again() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let first = Instance::start(&metadata, Some(source.url())).await;
+    assert_eq!(
+        first.export().await,
+        json!({
+            "version": 3,
+            "sources": [{
+                "name": "default",
+                "kind": "postgres",
+                "tables": [],
+                "configuration": {
+                    "connection_info": {
+                        "database_url": {"from_env": "HASURA_GRAPHQL_DATABASE_URL"},
+                        "isolation_level": "read-committed",
+                        "pool_settings": {
+                            "connection_lifetime": 600,
+                            "idle_timeout": 180,
+                            "max_connections": 50,
+                            "retries": 1
+                        },
+                        "use_prepared_statements": true
+                    }
+                }
+            }]
+        })
+    );
+    first.track("author").await;
+    let before = stored(&metadata);
+    let again = Instance::start(&metadata, Some(source.url())).await;
+    assert_eq!(again.served(), ["author"]);
+    assert_eq!(again.admin.health().await, Health::Ok);
+    assert_eq!(stored(&metadata), before, "starting writes nothing");
+}
+
+#[tokio::test]
+async fn a_refused_command_leaves_no_trace() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let instance = Instance::start(&metadata, Some(source.url())).await;
+    instance.track("author").await;
+    let (before, generation) = (stored(&metadata), instance.engine.snapshot().generation);
+    let refused = [
+        json!({"type": "pg_track_table", "args": {"table": "nobody"}}),
+        json!({"type": "bulk", "args": [
+            {"type": "pg_untrack_table", "args": {"table": "author"}},
+            {"type": "pg_track_table", "args": {"table": "nobody"}}
+        ]}),
+        json!({"type": "replace_metadata", "args": {"version": 2, "tables": [{"table": "nobody"}]}}),
+    ];
+    for command in refused {
+        let answer = instance.admin.metadata(&Session::admin(), command).await;
+        answer.unwrap_err();
+    }
+    assert_eq!(stored(&metadata), before);
+    assert_eq!(instance.engine.snapshot().generation, generation);
+    assert_eq!(instance.served(), ["author"]);
+}
+
+#[tokio::test]
+async fn refused_sql_is_undone_in_the_database_too() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    let world = "create table a (id int primary key); create table b (id int primary key, a int references a)";
+    source.run(world).unwrap();
+    let instance = Instance::start(&metadata, Some(source.url())).await;
+    instance.track("a").await;
+    instance.track("b").await;
+    let relationship =
+        json!({"table": "b", "name": "one", "using": {"foreign_key_constraint_on": "a"}});
+    let command = json!({"type": "pg_create_object_relationship", "args": relationship});
+    instance.metadata(command).await;
+    let sql = "insert into a values (1); drop table a cascade";
+    let command = json!({"type": "run_sql", "args": {"sql": sql}});
+    let error = instance.admin.query_v2(&Session::admin(), command).await;
+    assert_eq!(error.unwrap_err().code(), &ErrorCode::DependencyError);
+    assert_eq!(
+        source.query("select count(*) from a").unwrap(),
+        [[Some("0".to_owned())]]
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_is_away_comes_back_by_itself() {
+    let (metadata, other) = (Database::create().unwrap(), Database::create().unwrap());
+    let there = other.query("select current_database()").unwrap();
+    let there = there[0][0].clone().unwrap();
+    let name = format!("{there}_late");
+    let missing = other
+        .url()
+        .replace(&format!("/{there}"), &format!("/{name}"));
+    assert_ne!(missing, other.url());
+    let instance = Instance::start(&metadata, Some(&missing)).await;
+    assert_eq!(instance.admin.health().await, Health::Inconsistent);
+    instance
+        .wait_until("the failure is told", |instance| {
+            let events = instance.events.lock().unwrap();
+            let is_told = |event: &AdminEvent| {
+                matches!(event, AdminEvent::SourceUnavailable { source, .. } if source == "default")
+            };
+            events.iter().any(is_told)
+        })
+        .await;
+    other.run(&format!("create database {name}")).unwrap();
+    instance
+        .wait_until("the source is served", |instance| {
+            instance.engine.snapshot().schema.is_consistent()
+        })
+        .await;
+    assert_eq!(instance.admin.health().await, Health::Ok);
+    instance.sql("create table late (id int primary key)").await;
+    instance.track("late").await;
+    assert_eq!(instance.served(), ["late"]);
+    drop(instance);
+    other
+        .run(&format!("drop database {name} with (force)"))
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_one_instance_changes_the_other_serves() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let one = Instance::start(&metadata, Some(source.url())).await;
+    let two = Instance::start(&metadata, Some(source.url())).await;
+    one.track("author").await;
+    two.wait_until("the table is served", |two| two.served() == ["author"])
+        .await;
+    // Also what is not in the document.
+    one.sql("alter table author add column name text").await;
+    let has_column = |instance: &Instance| {
+        let snapshot = instance.engine.snapshot();
+        let source = &snapshot.schema.sources["default"];
+        let table = source.tables.values().next().unwrap();
+        table.columns.len() == 2
+    };
+    assert!(has_column(&one));
+    two.wait_until("the column is served", has_column).await;
+    // And without waiting: a change begins from what is stored.
+    one.sql("create table second (id int primary key)").await;
+    one.track("second").await;
+    two.metadata(json!({"type": "pg_untrack_table", "args": {"table": "author"}}))
+        .await;
+    assert_eq!(two.served(), ["second"]);
+    assert_eq!(
+        one.admin.resource_version() + 1,
+        two.admin.resource_version()
+    );
+}
+
+#[tokio::test]
+async fn of_racing_writers_none_is_lost() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    let tables: Vec<_> = (0..8).map(|n| format!("t{n}")).collect();
+    for table in &tables {
+        source
+            .run(&format!("create table {table} (id int primary key)"))
+            .unwrap();
+    }
+    let one = Instance::start(&metadata, Some(source.url())).await;
+    let two = Instance::start(&metadata, Some(source.url())).await;
+    let instances = [&one, &two];
+    let writers = tables.iter().enumerate().map(|(n, table)| {
+        let instance = instances[n % 2];
+        async move {
+            loop {
+                let command = json!({"type": "pg_track_table", "args": {"table": table}});
+                match instance.admin.metadata(&Session::admin(), command).await {
+                    Ok(_) => break,
+                    Err(error) => assert_eq!(error.code(), &ErrorCode::Conflict, "{error}"),
+                }
+            }
+        }
+    });
+    futures_util::future::join_all(writers).await;
+    for instance in instances {
+        instance
+            .wait_until("all tables are served", |instance| {
+                instance.served() == tables
+            })
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_half_done() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    let instance = Instance::start(&metadata, Some(source.url())).await;
+    let sql = "select pg_sleep(0.2); create table t (id int); comment on table t is 'x'";
+    let bulk = json!({"type": "bulk", "args": [
+        {"type": "run_sql", "args": {"sql": sql}},
+        {"type": "track_table", "args": "t"}
+    ]});
+    let session = Session::admin();
+    let request = instance.admin.query_v1(&session, bulk);
+    let abandoned = tokio::time::timeout(Duration::from_millis(50), request).await;
+    assert!(abandoned.is_err());
+    instance
+        .wait_until("the bulk ends", |instance| instance.served() == ["t"])
+        .await;
+}
