@@ -18,7 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
 use graphloom_auth::{AuthConfig, authenticate};
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
@@ -146,7 +146,10 @@ impl App {
         let session = match self.authenticate(&request) {
             Ok(session) => session,
             Err(error) => {
-                return Err(self.refuse(shape, None, error));
+                let reply = self.refuse(shape, None, error);
+                // What is not read cannot be followed by another request.
+                let is_unread = !request.body().is_end_stream();
+                return Err(if is_unread { reply.closing() } else { reply });
             }
         };
         match self.bodies.read(request, limit_bytes).await {
