@@ -5,6 +5,8 @@
 
 mod document;
 mod parse;
+mod print;
+mod surrogates;
 mod types;
 
 pub use document::{
@@ -12,4 +14,5 @@ pub use document::{
     Selection, Value, VariableDefinition,
 };
 pub use parse::{Limits, SyntaxError, parse};
+pub use print::{print, print_value};
 pub use types::TypeRef;

@@ -15,6 +15,7 @@ use crate::document::{
     Directive, Document, Field, Fragment, FragmentSpread, InlineFragment, Operation, OperationType,
     Selection, Value, VariableDefinition,
 };
+use crate::surrogates;
 
 /// Ceilings of one document, far above what people write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,8 @@ pub fn parse(text: &str, limits: Limits) -> Result<Document, SyntaxError> {
         max_depth: limits.depth,
         max_tokens: Some(limits.tokens),
     };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = surrogates::joined(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let text = &*text;
     let parsed = cst::ExecutableDocument::parse_with_options(text, options);
     let document = parsed.result.map_err(|errors| syntax_error(&errors))?;
     let reader = Reader { text };
