@@ -214,7 +214,7 @@ fn progress(event: &Event) -> Option<String> {
         Event::Exited {
             reason, pause_ms, ..
         } => {
-            format!("PostgreSQL ended ({reason}); starting it again in {pause_ms} ms")
+            format!("{reason}; starting PostgreSQL again in {pause_ms} ms")
         }
         Event::Starting { .. } | Event::Ready { .. } => return None,
     })

@@ -251,6 +251,9 @@ fn the_printed_command_reads_the_sample_also_after_a_restart_and_a_crash() {
     assert!(server.terminate().unwrap().success());
 }
 
+/// Whether a moment has come, by what is in the data directory.
+type HasCome<'a> = &'a dyn Fn(&Path) -> bool;
+
 #[test]
 fn a_first_start_that_was_killed_is_made_up_for_by_the_next() {
     let is_initializing = |dir: &Path| {
@@ -263,7 +266,7 @@ fn a_first_start_that_was_killed_is_made_up_for_by_the_next() {
     };
     let has_cluster = |dir: &Path| dir.join("postgres").exists();
     let has_secret = |dir: &Path| dir.join("admin-secret").exists();
-    let moments: [(&str, &dyn Fn(&Path) -> bool); 3] = [
+    let moments: [(&str, HasCome<'_>); 3] = [
         ("initdb is at work", &is_initializing),
         ("the cluster is there", &has_cluster),
         ("the sample is being loaded", &has_secret),
