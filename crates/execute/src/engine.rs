@@ -70,6 +70,8 @@ impl Engine {
     pub async fn graphql(&self, session: &Session, request: &GraphqlRequest) -> Result<Executed> {
         let snapshot = self.snapshot.load_full();
         let (plan, variables) = self.prepare(&snapshot, session, request)?;
+        // Again here: a cached plan may have been made for another method.
+        check_method(plan.kind, request.transport)?;
         let parameters = plan.parameters(session, &variables)?;
         let data = run::run(&plan, &parameters, &snapshot.pools).await?;
         Ok(Executed {
@@ -106,7 +108,9 @@ impl Engine {
         let document = graphql::parse(&request.query, self.options.document)
             .map_err(|error| not_a_query(&error))?;
         let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
-        if bind::operation_kind(operation) == OperationKind::Subscription {
+        let kind = bind::operation_kind(operation);
+        check_method(kind, request.transport)?;
+        if kind == OperationKind::Subscription {
             return Err(no_subscription(request.transport));
         }
         let schema = snapshot.schema.role(&session.role);
@@ -143,9 +147,18 @@ impl Default for Engine {
     }
 }
 
+/// GET runs queries only.
+fn check_method(kind: OperationKind, transport: Transport) -> Result<()> {
+    if kind == OperationKind::Mutation && transport == Transport::HttpGet {
+        let message = "mutations are not supported over GET, use POST instead";
+        return Err(Error::new(ErrorCode::MethodNotAllowed, message));
+    }
+    Ok(())
+}
+
 fn no_subscription(transport: Transport) -> Error {
     match transport {
-        Transport::Http => Error::new(
+        Transport::Http | Transport::HttpGet => Error::new(
             ErrorCode::UnexpectedPayload,
             "subscriptions are not supported over HTTP, use websockets instead",
         ),

@@ -21,6 +21,8 @@ pub struct GraphqlRequest {
 pub enum Transport {
     /// One request, one answer.
     Http,
+    /// The same by a method that must change nothing: mutations are refused.
+    HttpGet,
     /// A websocket, which can carry many answers.
     Socket,
 }

@@ -7,9 +7,11 @@ mod body;
 mod compress;
 mod config;
 mod console;
+mod get;
 mod graphql;
 pub(crate) mod hosts;
 mod info;
+mod negotiate;
 mod reply;
 mod route;
 
@@ -112,7 +114,7 @@ impl App {
             Route::ToConsole => console::redirect(),
             Route::Console(path) => console::page(&path, request.headers()),
             Route::Graphql(endpoint) => self.graphql(endpoint, info, request).await,
-            Route::GraphqlGet => self.graphql_get(&request),
+            Route::GraphqlGet => self.graphql_get(info, request).await,
             Route::Admin(api) => self.admin(api, request).await,
             Route::Config => self.config(&request),
             Route::NotBuilt(what) => self.not_built(what, &request),
@@ -233,12 +235,31 @@ impl App {
         Err((Some(session), Error::new(ErrorCode::AccessDenied, message)))
     }
 
-    fn graphql_get(&self, request: &Request<Body>) -> Reply {
-        let shape = Shape::Graphql;
-        match self.authenticate(request) {
-            Ok(session) => self.refuse(shape, Some(session), graphql::persisted_query_error()),
-            Err(error) => self.refuse(shape, None, error),
-        }
+    /// A query in the URL; without one, what v2 answers to any GET.
+    async fn graphql_get(&self, info: &RequestInfo, request: Request<Body>) -> Reply {
+        let shape = negotiate::shape(request.headers());
+        let session = match self.authenticate(&request) {
+            Ok(session) => session,
+            Err(error) => return self.refuse(shape, None, error),
+        };
+        let found = match get::parse(request.uri().query().unwrap_or("")) {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                return self.refuse(shape, Some(session), graphql::persisted_query_error());
+            }
+            Err(error) => return self.refuse(shape, Some(session), error),
+        };
+        let reply = match get::guard(request.headers()) {
+            Ok(()) => {
+                let requests = graphql::Requests::One(found);
+                self.run(shape, info, &session, &requests).await
+            }
+            Err(error) => self.refuse(shape, Some(session), error),
+        };
+        // The answer is the session's, and a cache does not know which headers make a session.
+        reply
+            .keep_refusal_of_get()
+            .with_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
     async fn graphql(
@@ -248,9 +269,10 @@ impl App {
         request: Request<Body>,
     ) -> Reply {
         let shape = match endpoint {
-            GraphqlEndpoint::V1 | GraphqlEndpoint::Relay => Shape::Graphql,
+            GraphqlEndpoint::V1 | GraphqlEndpoint::Relay => negotiate::shape(request.headers()),
             GraphqlEndpoint::V1Alpha1 => Shape::GraphqlWithStatus,
         };
+        let content_type = negotiate::check_content_type(shape, request.headers());
         let limit_bytes = self.settings.body_limits.graphql_bytes;
         let (session, body) = match self.session_and_body(shape, limit_bytes, request).await {
             Ok(read) => read,
@@ -259,7 +281,9 @@ impl App {
         if endpoint == GraphqlEndpoint::Relay {
             return self.refuse(shape, Some(session), relay_error(self.settings.relay));
         }
-        let mut reply = match graphql::parse(&body, self.settings.batch_max) {
+        let requests =
+            content_type.and_then(|()| graphql::parse(shape, &body, self.settings.batch_max));
+        let mut reply = match requests {
             Ok(requests) => self.run(shape, info, &session, &requests).await,
             Err(error) => self.refuse(shape, Some(session), error),
         };

@@ -20,7 +20,7 @@ pub(crate) enum Requests {
 
 /// Reads a body. Errors: `invalid-json`, `parse-failed`, `bad-request` for too long a batch, and v2's
 /// answer to a persisted query.
-pub(crate) fn parse(body: &ReadBody, batch_max: usize) -> Result<Requests> {
+pub(crate) fn parse(shape: Shape, body: &ReadBody, batch_max: usize) -> Result<Requests> {
     match body.json()? {
         Json::Array(items) if items.len() > batch_max => Err(Error::new(
             ErrorCode::BadRequest,
@@ -32,20 +32,36 @@ pub(crate) fn parse(body: &ReadBody, batch_max: usize) -> Result<Requests> {
         Json::Array(items) => {
             let requests = items.into_iter().enumerate().map(|(index, item)| {
                 let at = ErrorPath::root().index(index);
-                one(item).map_err(|error| error.below(&at))
+                one(shape, item).map_err(|error| error.below(&at))
             });
             requests.collect::<Result<_>>().map(Requests::Batch)
         }
-        item => one(item).map(Requests::One),
+        item => one(shape, item).map(Requests::One),
     }
 }
 
-fn one(json: Json) -> Result<GraphqlRequest> {
+fn one(shape: Shape, json: Json) -> Result<GraphqlRequest> {
     // A client that sends a hash instead of the query tries again with the query after this answer.
     if json.get("query").is_none() && json.pointer("/extensions/persistedQuery").is_some() {
         return Err(persisted_query_error());
     }
+    // v2 does not look at extensions.
+    if shape == Shape::GraphqlResponse {
+        check_extensions(&json)?;
+    }
     GraphqlRequest::from_json(json)
+}
+
+/// Refuses extensions that are no map, which the specification has them be. Error: `parse-failed`.
+pub(crate) fn check_extensions(request: &Json) -> Result<()> {
+    match request.get("extensions") {
+        None | Some(Json::Null | Json::Object(_)) => Ok(()),
+        Some(_) => {
+            let message =
+                "parsing extensions failed, expected Object, but encountered another type";
+            Err(Error::parse_failed(message).at(ErrorPath::keys(&["extensions"])))
+        }
+    }
 }
 
 /// v2's answer to an automatic persisted query; clients know it by the message.
@@ -65,7 +81,7 @@ impl App {
         let started = Instant::now();
         let mut reply = match requests {
             Requests::One(request) => match self.run_one(info, session, request).await {
-                Ok(executed) => Reply::json(envelope::graphql_data(&executed.data)),
+                Ok(executed) => Reply::graphql(shape, envelope::graphql_data(&executed.data)),
                 Err(error) => self.refuse(shape, Some(session.clone()), error),
             },
             Requests::Batch(requests) => self.run_batch(info, session, requests).await,

@@ -10,6 +10,7 @@ use crate::log::OperationEvent;
 use crate::settings::UnauthorizedStatus;
 
 const JSON: &str = "application/json; charset=utf-8";
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json; charset=utf-8";
 
 /// How an endpoint shows errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub(crate) enum Shape {
     Graphql,
     /// `{"errors":[…]}` with the error's status.
     GraphqlWithStatus,
+    /// The same as the media type of the GraphQL-over-HTTP specification.
+    GraphqlResponse,
 }
 
 /// An answer.
@@ -62,6 +65,14 @@ impl Reply {
         Self::ok(JSON, body)
     }
 
+    /// 200 with a GraphQL response, in the media type of this shape.
+    pub(crate) fn graphql(shape: Shape, body: Bytes) -> Self {
+        match shape {
+            Shape::GraphqlResponse => Self::ok(GRAPHQL_RESPONSE, body),
+            Shape::Api | Shape::Graphql | Shape::GraphqlWithStatus => Self::json(body),
+        }
+    }
+
     /// A short text for people and probes.
     pub(crate) fn text(status: StatusCode, text: &'static str) -> Self {
         let body = Bytes::from_static(text.as_bytes());
@@ -75,9 +86,11 @@ impl Reply {
         let (json, status) = match shape {
             Shape::Api => (envelope::api_error(error, detail), status),
             Shape::Graphql => (graphql_body(error, detail), StatusCode::OK),
-            Shape::GraphqlWithStatus => (graphql_body(error, detail), status),
+            Shape::GraphqlWithStatus | Shape::GraphqlResponse => {
+                (graphql_body(error, detail), status)
+            }
         };
-        Self::json(envelope::text(&json)).with_status(status)
+        Self::graphql(shape, envelope::text(&json)).with_status(status)
     }
 
     /// What unknown paths and disabled APIs answer.
@@ -119,6 +132,18 @@ impl Reply {
             Some(UnauthorizedStatus::Preserved) if error.status() == 401 => {
                 self.with_status(StatusCode::UNAUTHORIZED)
             }
+            _ => self,
+        }
+    }
+
+    /// With the status of what a GET must not do kept in every shape: 405 for a mutation, with what is
+    /// allowed instead, and 403 for the guard against other sites.
+    pub(crate) fn keep_refusal_of_get(self) -> Self {
+        match self.operation.error.as_ref().map(Error::status) {
+            Some(405) => self
+                .with_status(StatusCode::METHOD_NOT_ALLOWED)
+                .with_header(header::ALLOW, HeaderValue::from_static("POST")),
+            Some(403) => self.with_status(StatusCode::FORBIDDEN),
             _ => self,
         }
     }

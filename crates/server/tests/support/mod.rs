@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graphloom_admin::Health;
-use graphloom_execute::{Executed, GraphqlRequest, RequestKind};
+use graphloom_execute::{Executed, GraphqlRequest, RequestKind, Transport};
 use graphloom_server::options::{CommandLine, SERVE};
 use graphloom_server::startup::{self, Server};
 use graphloom_server::{Answer, App, Logs, Services};
@@ -66,6 +66,11 @@ impl Services for Fake {
                     let error =
                         Error::validation("field 'invalid' not found in type: 'query_root'");
                     return Err(error.at(path));
+                }
+                "{change}" => {
+                    assert_eq!(request.transport, Transport::HttpGet);
+                    let message = "mutations are not supported over GET, use POST instead";
+                    return Err(Error::new(ErrorCode::MethodNotAllowed, message));
                 }
                 "{database}" => {
                     let error = Error::new(ErrorCode::DataException, "division by zero");
