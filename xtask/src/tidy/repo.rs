@@ -10,8 +10,8 @@ use std::path::Path;
 
 use super::source::Source;
 
-/// Folders that are never ours, wherever they stand.
-const SKIPPED_FOLDERS: &[&str] = &[".git", "target", "node_modules"];
+/// What is never ours, wherever it stands: folders, and `.git` also as the file that a worktree has.
+const SKIPPED: &[&str] = &[".git", "target", "node_modules"];
 
 /// One text file.
 #[derive(Debug, Clone)]
@@ -124,10 +124,11 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result
         };
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
         if kind.is_dir() {
-            if !SKIPPED_FOLDERS.contains(&name.as_str()) {
-                read_folder(&entry.path(), &format!("{path}/"), files)?;
-            }
+            read_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() {
             // What is not UTF-8 is a picture or an archive.
             if let Ok(text) = String::from_utf8(fs::read(entry.path())?) {
