@@ -28,8 +28,8 @@ pub use inconsistency::Inconsistency;
 pub use naming::{Naming, NamingConvention};
 pub use relationship::{RelationshipInfo, RelationshipKind};
 pub use role::RoleSchema;
-pub use rule::{RuleContext, compile_rule};
-pub use scalar::scalar_name;
+pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
+pub use scalar::{output, scalar_name};
 pub use source::{FunctionPermissions, Numerics, Settings};
 pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
 pub use types::{

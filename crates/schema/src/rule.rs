@@ -3,16 +3,21 @@
 //! Rules see raw tables: neither columns nor related rows are subject to the role's other grants.
 //! A value that starts with `x-hasura-` is a session variable. Errors are the reason a permission is
 //! inconsistent.
+//!
+//! The conditions of legacy queries are written in the same language. There the context says what a
+//! role sees, texts are texts, and errors have codes and paths.
 
-use graphloom_catalog::{PgType, ScalarKind, Table};
+mod value;
+
+use graphloom_catalog::{Column, PgType, ScalarKind, Table};
 use graphloom_ir::{
-    BoolExp, ColumnScope, Comparison, Join, Nullness, Operand, OperandValue, Operator, Rows,
-    TableAccess, TypedValue, Value, coerce,
+    BoolExp, ColumnScope, Comparison, Join, Operand, OperandValue, Operator, Rows, TableAccess,
 };
-use graphloom_vocab::{ColumnName, Json, JsonObject, QualifiedTable, SessionVariableName};
+use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTable};
 
 use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
 use crate::scalar;
+use value::known_operator;
 
 /// What a rule can see: tables of one source and their relationships.
 pub trait RuleContext {
@@ -26,18 +31,108 @@ pub trait RuleContext {
     ) -> Option<(&QualifiedTable, &[(ColumnName, ColumnName)])>;
     /// A computed field of a table by its name.
     fn computed_field(&self, table: &QualifiedTable, name: &str) -> Option<&ComputedFieldInfo>;
+
+    /// A column as something to compare. Rules see all of them.
+    fn operand(&self, _table: &Table, column: &Column) -> Result<Operand, Error> {
+        Ok(Operand::in_rule(column))
+    }
+
+    /// Refuses a computed field that is not to be seen.
+    fn check_computed_field(
+        &self,
+        _table: &Table,
+        _field: &ComputedFieldInfo,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Another table as it is looked into. Rules see all of its rows.
+    fn access(&self, table: &QualifiedTable, _through: Through<'_>) -> Result<TableAccess, Error> {
+        Ok(TableAccess::in_rule(table.clone()))
+    }
+
+    /// What texts mean.
+    fn texts(&self) -> Texts {
+        Texts::Session
+    }
 }
 
-/// Compiles a rule about rows of `table`.
+/// How a condition comes to another table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through<'a> {
+    /// By a relationship of this name.
+    Relationship(&'a str),
+    /// By a computed field of this name.
+    ComputedField(&'a str),
+    /// By `_exists`.
+    Exists,
+}
+
+/// What a text means that has a session variable's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// The variable's value.
+    Session,
+    /// Itself.
+    Literal,
+}
+
+/// Why a condition cannot be: `unexpected-payload` where nothing else is said.
+struct Refused(Error);
+
+impl Refused {
+    fn below(self, key: &str) -> Self {
+        Self(self.0.below(&ErrorPath::keys(&[key])))
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<String> for Refused {
+    fn from(message: String) -> Self {
+        Self(Error::new(ErrorCode::UnexpectedPayload, message))
+    }
+}
+
+impl From<&str> for Refused {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
+    }
+}
+
+fn not_exists(message: String) -> Refused {
+    Refused(Error::new(ErrorCode::NotExists, message))
+}
+
+fn parse_failed(message: String) -> Refused {
+    Refused(Error::parse_failed(message))
+}
+
+/// Compiles a rule about rows of `table`; the error is why it cannot be.
 pub fn compile_rule(
     context: &dyn RuleContext,
     table: &QualifiedTable,
     rule: &Json,
 ) -> Result<BoolExp, String> {
-    let root = context
-        .table(table)
-        .ok_or_else(|| format!("table {:?} does not exist", table.display_name()))?;
-    Compiler { context, root }.boolean(root, rule, 0)
+    compile_condition(context, table, rule).map_err(|error| error.message().to_owned())
+}
+
+/// The same with an error that has a code, and a path into the rule.
+pub fn compile_condition(
+    context: &dyn RuleContext,
+    table: &QualifiedTable,
+    rule: &Json,
+) -> Result<BoolExp, Error> {
+    let root = context.table(table).ok_or_else(|| {
+        let message = format!("table {:?} does not exist", table.display_name());
+        Error::new(ErrorCode::NotExists, message)
+    })?;
+    let compiler = Compiler { context, root };
+    compiler.boolean(root, rule, 0).map_err(|refused| refused.0)
 }
 
 /// Rules nest no deeper than this; people write four or five.
@@ -49,14 +144,12 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn boolean(&self, table: &Table, rule: &Json, depth: usize) -> Result<BoolExp, String> {
+    fn boolean(&self, table: &Table, rule: &Json, depth: usize) -> Result<BoolExp, Refused> {
         if depth > DEPTH_MAX {
-            return Err(format!("the rule nests deeper than {DEPTH_MAX} levels"));
+            return Err(format!("the rule nests deeper than {DEPTH_MAX} levels").into());
         }
         let Json::Object(object) = rule else {
-            return Err(format!(
-                "expecting an object of conditions, but found {rule}"
-            ));
+            return Err(format!("expecting an object of conditions, but found {rule}").into());
         };
         let parts: Result<Vec<_>, _> = object
             .iter()
@@ -76,7 +169,7 @@ impl<'a> Compiler<'a> {
         key: &str,
         value: &Json,
         depth: usize,
-    ) -> Result<BoolExp, String> {
+    ) -> Result<BoolExp, Refused> {
         match key {
             "_and" | "$and" => self.all(table, value, depth).map(BoolExp::And),
             "_or" | "$or" => self.all(table, value, depth).map(BoolExp::Or),
@@ -88,9 +181,9 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn all(&self, table: &Table, value: &Json, depth: usize) -> Result<Vec<BoolExp>, String> {
+    fn all(&self, table: &Table, value: &Json, depth: usize) -> Result<Vec<BoolExp>, Refused> {
         let Json::Array(items) = value else {
-            return Err(format!("expecting a list of conditions, but found {value}"));
+            return Err(format!("expecting a list of conditions, but found {value}").into());
         };
         items
             .iter()
@@ -98,7 +191,7 @@ impl<'a> Compiler<'a> {
             .collect()
     }
 
-    fn exists(&self, value: &Json, depth: usize) -> Result<BoolExp, String> {
+    fn exists(&self, value: &Json, depth: usize) -> Result<BoolExp, Refused> {
         let object = value.as_object().ok_or("_exists expects an object")?;
         let name = object
             .get("_table")
@@ -107,16 +200,17 @@ impl<'a> Compiler<'a> {
         let rule = object.get("_where").ok_or("_exists needs _where")?;
         let table = self.tracked(&name)?;
         let condition = self.boolean(table, rule, depth + 1)?;
-        let access = TableAccess::in_rule(name);
+        let access = self.context.access(&name, Through::Exists)?;
         Ok(BoolExp::Exists {
             access,
             condition: Box::new(condition),
         })
     }
 
-    fn tracked(&self, name: &QualifiedTable) -> Result<&'a Table, String> {
+    fn tracked(&self, name: &QualifiedTable) -> Result<&'a Table, Refused> {
         let table = self.context.table(name);
-        table.ok_or_else(|| format!("table \"{}\" does not exist", name.display_name()))
+        let missing = || not_exists(format!("table \"{}\" does not exist", name.display_name()));
+        table.ok_or_else(missing)
     }
 
     fn field(
@@ -125,19 +219,23 @@ impl<'a> Compiler<'a> {
         name: &str,
         value: &Json,
         depth: usize,
-    ) -> Result<BoolExp, String> {
+    ) -> Result<BoolExp, Refused> {
         if let Some(column) = table.column(&ColumnName::new(name)) {
-            return self.column(table, &Operand::in_rule(column), value);
+            let operand = self.context.operand(table, column)?;
+            let condition = self.column(table, &operand, value);
+            return condition.map_err(|refused| refused.below(name));
         }
         if let Some(field) = self.context.computed_field(&table.name, name) {
-            return self.computed_field(table, field, value, depth);
+            self.context.check_computed_field(table, field)?;
+            let condition = self.computed_field(table, field, value, depth);
+            return condition.map_err(|refused| refused.below(name));
         }
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
-            return Err(format!("\"{name}\" does not exist"));
+            return Err(not_exists(format!("\"{name}\" does not exist")));
         };
         let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
         let join = Join {
-            access: TableAccess::in_rule(target.clone()),
+            access: self.context.access(target, Through::Relationship(name))?,
             mapping: mapping.to_vec(),
         };
         Ok(BoolExp::Related {
@@ -152,12 +250,13 @@ impl<'a> Compiler<'a> {
         field: &ComputedFieldInfo,
         value: &Json,
         depth: usize,
-    ) -> Result<BoolExp, String> {
+    ) -> Result<BoolExp, Refused> {
         if !field.takes_no_arguments() {
             return Err(format!(
                 "computed field \"{}\" takes arguments and cannot be used in a rule",
                 field.field
-            ));
+            )
+            .into());
         }
         let call = implicit_call(&field.function, &field.arguments, Some(&table.name));
         match &field.returns {
@@ -167,7 +266,8 @@ impl<'a> Compiler<'a> {
             }
             ComputedReturn::Rows(target) => {
                 let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
-                let access = TableAccess::in_rule(target.clone());
+                let through = Through::ComputedField(field.field.as_str());
+                let access = self.context.access(target, through)?;
                 let access = access.with_rows(Rows::Function(call.into()));
                 let join = Join {
                     access,
@@ -181,10 +281,10 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn column(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {
+    fn column(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, Refused> {
         let ty = operand.cast.as_ref().unwrap_or(operand.ty());
         if ty.scalar_kind() == ScalarKind::Json {
-            return Err("JSON column can not be part of boolean expression".to_owned());
+            return Err("JSON column can not be part of boolean expression".into());
         }
         let Json::Object(operators) = value else {
             return self.operator(table, operand, "_eq", value);
@@ -192,7 +292,10 @@ impl<'a> Compiler<'a> {
         // A json column may be compared with an object only through `_eq`: an object is operators.
         let parts: Result<Vec<_>, _> = operators
             .iter()
-            .map(|(name, value)| self.operator(table, operand, name, value))
+            .map(|(name, value)| {
+                let condition = self.operator(table, operand, name, value);
+                condition.map_err(|refused| refused.below(name))
+            })
             .collect();
         let mut parts = parts?;
         Ok(if parts.len() == 1 {
@@ -208,13 +311,14 @@ impl<'a> Compiler<'a> {
         operand: &Operand,
         name: &str,
         value: &Json,
-    ) -> Result<BoolExp, String> {
+    ) -> Result<BoolExp, Refused> {
         let bare = name
             .strip_prefix(['_', '$'])
             .ok_or_else(|| unknown_operator(name))?;
         let ty = operand.cast.as_ref().unwrap_or(operand.ty()).base().clone();
+        let texts = self.context.texts();
         let comparison = match bare {
-            "is_null" => Comparison::IsNull(nullness(value)?),
+            "is_null" => Comparison::IsNull(value::nullness(value)?),
             "cast" => return self.cast(table, operand, value),
             "ceq" => self.other_column(table, operand, Operator::Eq, value)?,
             "cne" | "cneq" => self.other_column(table, operand, Operator::Neq, value)?,
@@ -223,23 +327,24 @@ impl<'a> Compiler<'a> {
             "cgte" => self.other_column(table, operand, Operator::Gte, value)?,
             "clte" => self.other_column(table, operand, Operator::Lte, value)?,
             "st_d_within" | "st_3d_d_within" => {
-                applies(
-                    known_operator(bare).ok_or_else(|| unknown_operator(name))?,
-                    &ty,
-                )?;
-                d_within(bare, &ty, value)?
+                let operator = known_operator(bare).ok_or_else(|| unknown_operator(name))?;
+                value::applies(operator, &ty)?;
+                value::d_within(bare, &ty, value, texts)?
             }
-            "st_intersects_nband_geom" | "st_intersects_geom_nband" => raster_band(bare, value)?,
+            "st_intersects_nband_geom" | "st_intersects_geom_nband" => {
+                value::raster_band(bare, value, texts)?
+            }
             bare => {
                 let operator = known_operator(bare).ok_or_else(|| unknown_operator(name))?;
-                applies(operator, &ty)?;
-                return value_comparison(operand, operator, &ty, value);
+                value::applies(operator, &ty)?;
+                let value = value::comparison(operator, &ty, value, texts)?;
+                return Ok(BoolExp::column(operand.clone(), value));
             }
         };
         Ok(BoolExp::column(operand.clone(), comparison))
     }
 
-    fn cast(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, String> {
+    fn cast(&self, table: &Table, operand: &Operand, value: &Json) -> Result<BoolExp, Refused> {
         let targets = value.as_object().ok_or("_cast expects an object")?;
         let own = operand.ty().base();
         let mut parts = Vec::new();
@@ -257,11 +362,13 @@ impl<'a> Compiler<'a> {
                     let own = scalar::sql_name(own);
                     return Err(format!(
                         "cannot cast column of type \"{own}\" to type \"{target}\""
-                    ));
+                    )
+                    .into());
                 }
             };
             let operand = operand.cast_to(ty);
-            parts.push(self.column(table, &operand, operators)?);
+            let condition = self.column(table, &operand, operators);
+            parts.push(condition.map_err(|refused| refused.below(target))?);
         }
         Ok(BoolExp::And(parts))
     }
@@ -272,7 +379,7 @@ impl<'a> Compiler<'a> {
         operand: &Operand,
         operator: Operator,
         value: &Json,
-    ) -> Result<Comparison, String> {
+    ) -> Result<Comparison, Refused> {
         let (scope, name) = match value {
             Json::String(name) => (ColumnScope::Current, name.as_str()),
             Json::Array(items) => match items.as_slice() {
@@ -280,18 +387,15 @@ impl<'a> Compiler<'a> {
                 [Json::String(root), Json::String(name)] if root == "$" => {
                     (ColumnScope::Root, name.as_str())
                 }
-                [] => return Err("path cannot be empty".to_owned()),
+                [] => return Err("path cannot be empty".into()),
                 _ => {
                     return Err(
-                        "Relationship references are not supported in column comparison RHS"
-                            .to_owned(),
+                        "Relationship references are not supported in column comparison RHS".into(),
                     );
                 }
             },
             _ => {
-                return Err(
-                    "a boolean expression JSON must be either a string or an array".to_owned(),
-                );
+                return Err("a boolean expression JSON must be either a string or an array".into());
             }
         };
         let of = if scope == ColumnScope::Root {
@@ -301,7 +405,11 @@ impl<'a> Compiler<'a> {
         };
         let column = of
             .column(&ColumnName::new(name))
-            .ok_or_else(|| format!("column \"{name}\" does not exist"))?;
+            .ok_or_else(|| not_exists(format!("column \"{name}\" does not exist")))?;
+        // What is compared must be seen too.
+        if self.context.operand(of, column)?.mask().is_some() {
+            return Err(format!("column \"{name}\" cannot be compared with").into());
+        }
         if column.ty.base().name != operand.ty().base().name {
             let own = match operand.value() {
                 OperandValue::Column(column) => column.to_string(),
@@ -311,7 +419,7 @@ impl<'a> Compiler<'a> {
                 "incompatible column types: \"{own}\" has type \"{}\", but \"{name}\" has type \"{}\"",
                 scalar::sql_name(operand.ty()),
                 scalar::sql_name(&column.ty)
-            ));
+            ).into());
         }
         Ok(Comparison::Column {
             operator,
@@ -323,200 +431,6 @@ impl<'a> Compiler<'a> {
 
 fn unknown_operator(name: &str) -> String {
     format!("Unknown operator: {name}")
-}
-
-/// Refuses an operator that Postgres does not have for the type.
-fn applies(operator: Operator, ty: &PgType) -> Result<(), String> {
-    use Operator as O;
-    use ScalarKind as K;
-    let kind = ty.scalar_kind();
-    let (fits, wanted) = match operator {
-        O::Like | O::Nlike | O::Ilike | O::Nilike | O::Similar | O::Nsimilar => {
-            (kind.is_text(), TEXT_TYPES)
-        }
-        O::Regex | O::Iregex | O::Nregex | O::Niregex => (kind.is_text(), TEXT_TYPES),
-        O::Contains | O::ContainedIn => {
-            let fits = kind == K::Jsonb || ty.element().is_some();
-            (fits, "an array or JSONB")
-        }
-        O::HasKey | O::HasKeysAny | O::HasKeysAll => (kind == K::Jsonb, "\"jsonb\""),
-        O::StIntersects | O::StDWithin => (
-            matches!(kind, K::Geometry | K::Geography),
-            "\"geometry\", \"geography\"",
-        ),
-        O::StContains | O::StCrosses | O::StEquals | O::StOverlaps | O::StTouches => {
-            (kind == K::Geometry, "\"geometry\"")
-        }
-        O::StWithin | O::St3dIntersects | O::St3dDWithin => (kind == K::Geometry, "\"geometry\""),
-        O::StIntersectsRast => (kind == K::Raster, "\"raster\""),
-        O::Ancestor | O::AncestorAny | O::Descendant | O::DescendantAny => {
-            (kind == K::Ltree, "\"ltree\"")
-        }
-        O::Matches | O::MatchesAny | O::MatchesFulltext => (kind == K::Ltree, "\"ltree\""),
-        _ => (true, ""),
-    };
-    if fits {
-        return Ok(());
-    }
-    let own = scalar::sql_name(ty);
-    Err(format!(
-        " is of type \"{own}\"; this operator works only on columns of type {wanted}"
-    ))
-}
-
-/// As errors list them.
-const TEXT_TYPES: &str = "\"varchar\", \"text\", \"citext\", \"bpchar\"";
-
-/// Rules spell operators as GraphQL does, plus `ne`.
-fn known_operator(bare: &str) -> Option<Operator> {
-    if bare == "ne" {
-        return Some(Operator::Neq);
-    }
-    Operator::ALL
-        .iter()
-        .copied()
-        .find(|operator| &operator.name()[1..] == bare)
-}
-
-fn nullness(value: &Json) -> Result<Nullness, String> {
-    match value {
-        Json::Bool(true) => Ok(Nullness::Null),
-        Json::Bool(false) => Ok(Nullness::NotNull),
-        other => Err(format!("_is_null expects true or false, not {other}")),
-    }
-}
-
-fn value_comparison(
-    operand: &Operand,
-    operator: Operator,
-    ty: &PgType,
-    value: &Json,
-) -> Result<BoolExp, String> {
-    use Operator as O;
-    let given = value;
-    if value.is_null() {
-        // `{"col": null}` asks for null, as v2 reads it; other operators have nothing to compare with.
-        let comparison = match operator {
-            O::Eq => Comparison::IsNull(Nullness::Null),
-            O::Neq => Comparison::IsNull(Nullness::NotNull),
-            _ => return Err(format!("unexpected null value for {}", operator.name())),
-        };
-        return Ok(BoolExp::column(operand.clone(), comparison));
-    }
-    let value_type = match operator {
-        O::In | O::Nin | O::AncestorAny | O::DescendantAny => PgType::array_of(ty.clone()),
-        O::HasKey => PgType::builtin("text"),
-        O::HasKeysAny | O::HasKeysAll => PgType::array_of(PgType::builtin("text")),
-        O::Matches | O::MatchesFulltext | O::MatchesAny => {
-            let name = if operator == O::MatchesFulltext {
-                "ltxtquery"
-            } else {
-                "lquery"
-            };
-            let query = PgType {
-                name: name.into(),
-                oid: 0,
-                ..ty.clone()
-            };
-            if operator == O::MatchesAny {
-                PgType::array_of(query)
-            } else {
-                query
-            }
-        }
-        _ => ty.clone(),
-    };
-    let is_list = matches!(
-        operator,
-        O::In
-            | O::Nin
-            | O::AncestorAny
-            | O::DescendantAny
-            | O::HasKeysAny
-            | O::HasKeysAll
-            | O::MatchesAny
-    );
-    let value = typed(&value_type, value)?;
-    if is_list && matches!(&value.value, Value::Literal(_)) && !given.is_array() {
-        return Err("Expected Array, encountered String".to_owned());
-    }
-    Ok(BoolExp::column(
-        operand.clone(),
-        Comparison::Value(operator, value),
-    ))
-}
-
-fn typed(ty: &PgType, value: &Json) -> Result<TypedValue, String> {
-    // Inside lists, such texts are texts: v2 looks at the whole value only.
-    if let Some(name) = value.as_str().and_then(session_variable) {
-        return Ok(TypedValue {
-            value: Value::Session(name),
-            ty: ty.clone(),
-        });
-    }
-    let text = coerce::scalar(ty, value).map_err(|error| error.message().to_owned())?;
-    Ok(TypedValue {
-        value: Value::Literal(text.map(Into::into)),
-        ty: ty.clone(),
-    })
-}
-
-/// `x-hasura-…` in any case, and the older `REQ_USER_ID`.
-fn session_variable(text: &str) -> Option<SessionVariableName> {
-    match text.eq_ignore_ascii_case("req_user_id") {
-        true => SessionVariableName::parse("x-hasura-user-id"),
-        false => SessionVariableName::parse(text),
-    }
-}
-
-fn d_within(bare: &str, ty: &PgType, value: &Json) -> Result<Comparison, String> {
-    let object = value
-        .as_object()
-        .ok_or_else(|| format!("_{bare} expects an object"))?;
-    let operator = if bare == "st_d_within" {
-        Operator::StDWithin
-    } else {
-        Operator::St3dDWithin
-    };
-    let spheroid = match object.get("use_spheroid") {
-        _ if ty.scalar_kind() != ScalarKind::Geography => None,
-        Some(value) => Some(typed(&PgType::builtin("bool"), value)?),
-        None => Some(typed(&PgType::builtin("bool"), &Json::Bool(true))?),
-    };
-    Ok(Comparison::DWithin {
-        operator,
-        distance: typed(&PgType::builtin("float8"), required(object, "distance")?)?,
-        from: typed(ty, required(object, "from")?)?,
-        use_spheroid: spheroid,
-    })
-}
-
-fn raster_band(bare: &str, value: &Json) -> Result<Comparison, String> {
-    let object = value
-        .as_object()
-        .ok_or_else(|| format!("_{bare} expects an object"))?;
-    let operator = known_operator(bare).expect("both band operators are in the list");
-    let nband = match object.get("nband") {
-        None if operator == Operator::StIntersectsGeomNband => None,
-        None => return Err("nband is required".to_owned()),
-        Some(value) => Some(typed(&PgType::builtin("int4"), value)?),
-    };
-    let geometry = PgType {
-        schema: "public".into(),
-        ..PgType::builtin("geometry")
-    };
-    let geommin = typed(&geometry, required(object, "geommin")?)?;
-    Ok(Comparison::RasterBand {
-        operator,
-        nband,
-        geommin,
-    })
-}
-
-fn required<'a>(object: &'a JsonObject, key: &str) -> Result<&'a Json, String> {
-    object
-        .get(key)
-        .ok_or_else(|| format!("the key '{key}' was not present"))
 }
 
 /// `"t"` or `{"schema", "name"}`.

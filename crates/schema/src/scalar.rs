@@ -53,7 +53,7 @@ pub(crate) fn is_comparable(ty: &PgType) -> bool {
 }
 
 /// A column's form in responses.
-pub(crate) fn output(ty: &PgType, numerics: Numerics) -> Output {
+pub fn output(ty: &PgType, numerics: Numerics) -> Output {
     use ScalarKind as K;
     match ty.scalar_kind() {
         K::Geometry | K::Geography => Output::GeoJson,
