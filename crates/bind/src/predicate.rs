@@ -1,6 +1,7 @@
 //! Conditions on aggregates over an array relationship: `items_aggregate: {count: {predicate: …}}`.
 
 use graphloom_catalog::PgType;
+use graphloom_graphql::TypeRef;
 use graphloom_ir::{AggregatePredicate, BoolExp, Distinct, GrantedColumn, Join};
 use graphloom_schema::{EnumMeaning, InputMeaning, InputValueDefinition, RelationshipMeaning};
 use graphloom_vocab::{GraphqlName, Result};
@@ -118,28 +119,40 @@ impl<'a> Binder<'a> {
     ) -> Result<Vec<GrantedColumn>> {
         let schema = self.schema;
         let Some(pair) = schema.input_object(field.ty.name()) else {
-            return self.columns(value, field);
+            return match field.ty.nullable() {
+                TypeRef::List(_) => self.columns(value, field),
+                _ => self.one_column(value, field),
+            };
         };
         let mut given = self.object(value, field.ty.name())?;
         let mut columns = Vec::new();
         for (name, side) in &pair.fields {
             let position = given.iter().position(|(key, _)| key == name.as_str());
             let value = position.map(|position| given.swap_remove(position).1);
-            let column = self.within(name.as_str(), |binder| {
+            columns.extend(self.within(name.as_str(), |binder| {
                 let Some(value) = value else {
                     return binder.fail(format!("missing required field '{name}'"));
                 };
-                let ty = schema
-                    .enumeration(side.ty.name())
-                    .expect("column enums are in the role's schema");
-                let value = binder.peel(value, &side.ty, false)?;
-                binder.enum_value(value, ty)
-            })?;
-            if let EnumMeaning::Column(column) = column {
-                columns.push(column.clone());
-            }
+                binder.one_column(value, side)
+            })?);
         }
         Ok(columns)
+    }
+
+    fn one_column(
+        &mut self,
+        value: InputRef<'a>,
+        field: &'a InputValueDefinition,
+    ) -> Result<Vec<GrantedColumn>> {
+        let schema = self.schema;
+        let ty = schema
+            .enumeration(field.ty.name())
+            .expect("column enums are in the role's schema");
+        let value = self.peel(value, &field.ty, false)?;
+        match self.enum_value(value, ty)? {
+            EnumMeaning::Column(column) => Ok(vec![column.clone()]),
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

@@ -7,5 +7,5 @@ mod support;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    support::run()
+    support::run::run()
 }

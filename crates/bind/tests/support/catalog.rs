@@ -10,18 +10,22 @@
 //!   foreign (a, b) -> s.t (c, d)
 //! view latest
 //!   id int4
+//! value color red -- a row of an enum table: its key, its comment
+//! function search(word text, most int4 default) set row:article stable -- what it returns, volatility
 //! ```
 //!
 //! Types: names of `pg_catalog`; `citext`, `geometry`, … of the schema `public`; `enum:x`, `row:x`,
 //! `pseudo:x` and `base:x` of `public`; `domain:x(int4)`; with `[]` an array of any. Names with odd
 //! characters are quoted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use graphloom_catalog::{
-    Catalog, Column, ForeignKey, Generation, Key, Mutability, PgType, Table, TableKind, TypeKind,
+    Catalog, Column, EnumRow, ForeignKey, Function, FunctionArgument, Generation, Key, Mutability,
+    PgType, Table, TableKind, TypeKind, Volatility,
 };
-use graphloom_vocab::{ColumnName, ConstraintName, QualifiedTable};
+use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
 
 /// Types that extensions bring.
 const EXTENSIONS: &[&str] = &[
@@ -38,14 +42,32 @@ const EXTENSIONS: &[&str] = &[
 /// Reads tables, views and relatives.
 pub(crate) fn parse(lines: &[&str]) -> Catalog {
     let mut tables: Vec<Table> = Vec::new();
+    let mut functions: HashMap<_, Vec<Function>> = HashMap::new();
+    let mut values: HashMap<_, Vec<EnumRow>> = HashMap::new();
     for line in lines {
         let (text, comment) = match line.split_once(" -- ") {
             Some((text, comment)) => (text, Some(comment.trim().to_owned())),
             None => (*line, None),
         };
+        if let Some(text) = text.strip_prefix("function ") {
+            let function = function(text, comment);
+            functions
+                .entry(function.name.clone())
+                .or_default()
+                .push(function);
+            continue;
+        }
         let words = words(text);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let Some(first) = words.first() else { continue };
+        if *first == "value" {
+            let row = EnumRow {
+                value: words[2].to_owned(),
+                comment,
+            };
+            values.entry(qualified(words[1])).or_default().push(row);
+            continue;
+        }
         if line.starts_with(' ') {
             let table = tables.last_mut().expect("a table before its columns");
             part(table, &words, comment);
@@ -60,7 +82,46 @@ pub(crate) fn parse(lines: &[&str]) -> Catalog {
             .into_iter()
             .map(|table| (table.name.clone(), Arc::new(table)))
             .collect(),
-        ..Catalog::default()
+        functions: functions
+            .into_iter()
+            .map(|(name, overloads)| (name, overloads.into()))
+            .collect(),
+        enum_rows: values
+            .into_iter()
+            .map(|(name, rows)| (name, rows.into()))
+            .collect(),
+    }
+}
+
+/// `name(argument type default, …) set type volatility`
+fn function(text: &str, comment: Option<String>) -> Function {
+    let (name, rest) = text.split_once('(').expect("arguments in brackets");
+    let (arguments, rest) = rest.split_once(") ").expect("a type behind the arguments");
+    let arguments = arguments.split(", ").filter(|text| !text.is_empty());
+    let arguments = arguments.map(|text| {
+        let words: Vec<_> = text.split(' ').collect();
+        FunctionArgument {
+            name: (words[0] != "_").then(|| words[0].to_owned()),
+            ty: pg_type(words[1]),
+            has_default: words.get(2) == Some(&"default"),
+        }
+    });
+    let words: Vec<_> = rest.split_whitespace().collect();
+    let returns_set = words[0] == "set";
+    let table = qualified(name);
+    Function {
+        oid: 0,
+        name: QualifiedFunction::new(table.schema.as_str(), table.name.as_str()),
+        volatility: match words.last() {
+            Some(&"stable") => Volatility::Stable,
+            Some(&"immutable") => Volatility::Immutable,
+            _ => Volatility::Volatile,
+        },
+        variadic: false,
+        arguments: arguments.collect(),
+        return_type: pg_type(words[usize::from(returns_set)]),
+        returns_set,
+        comment,
     }
 }
 

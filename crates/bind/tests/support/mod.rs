@@ -8,9 +8,7 @@
 pub(crate) mod audit;
 mod case;
 mod catalog;
-mod run;
+pub(crate) mod run;
 mod sdl;
-mod show;
+pub(crate) mod show;
 pub(crate) mod world;
-
-pub(crate) use run::run;
