@@ -56,7 +56,7 @@ pub fn build(
 ) -> SchemaCache {
     let mut inconsistencies = unbuilt::of_document(metadata);
     let mut sources = IndexMap::new();
-    let mut names = TakenNames::default();
+    let mut names = TakenNames::new(metadata, catalogs, settings);
     for source in metadata.sources.values() {
         let mut builder = SourceBuilder {
             source,
@@ -159,6 +159,9 @@ impl SourceBuilder<'_> {
         };
         self.found.extend(unbuilt::of_source(self.source));
         let naming = Naming::new(&self.source.customization, settings.naming_convention);
+        if let Err(reason) = self.take_namespace(&naming) {
+            return self.refuse(&reason);
+        }
         let mut tables = self.tables(&catalog, &naming);
         self.relationships(&catalog, &naming, &mut tables);
         self.computed_fields(&catalog, &mut tables);
@@ -186,6 +189,17 @@ impl SourceBuilder<'_> {
             return Some(format!("{name:?} is not a naming convention"));
         }
         unbuilt::unknown_key(&customization.extra)
+    }
+
+    fn take_namespace(&mut self, naming: &Naming) -> Result<(), String> {
+        match &self.source.customization.namespace {
+            None => Ok(()),
+            Some(namespace) => {
+                let owner = format!("source {}", self.source.name);
+                let ty = naming.namespace_type(namespace);
+                self.names.take_namespace(namespace, ty, &owner)
+            }
+        }
     }
 
     fn refuse(&mut self, reason: &str) -> Option<SourceInfo> {

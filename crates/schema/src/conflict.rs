@@ -1,15 +1,21 @@
-//! Names taken twice: two tables whose types or root fields would be called the same.
+//! Names taken twice: two tables whose types or root fields would be called the same, or a table called
+//! like something that every schema has.
 //!
-//! The first one in document order keeps the name; the other is inconsistent.
+//! The first one in document order keeps the name; the other is inconsistent. So no role schema ever has
+//! one name for two things: what is made of names elsewhere relies on it.
 
 use std::collections::HashMap;
 
-use graphloom_vocab::GraphqlName;
+use graphloom_catalog::Table;
+use graphloom_metadata::Metadata;
+use graphloom_vocab::{GraphqlName, SourceName};
 
-use crate::Naming;
+use crate::cache::CatalogResult;
+use crate::scalar::scalar_name;
 use crate::table::TableInfo;
+use crate::{Naming, Settings};
 
-/// Names taken so far, over all sources.
+/// Names taken so far, over all sources, with what has them.
 #[derive(Debug, Default)]
 pub(crate) struct TakenNames {
     types: HashMap<GraphqlName, String>,
@@ -17,7 +23,144 @@ pub(crate) struct TakenNames {
     root_fields: HashMap<(Option<String>, GraphqlName), String>,
 }
 
+/// Types that every schema has.
+const SHARED: &[&str] = &[
+    "Boolean",
+    "Float",
+    "ID",
+    "Int",
+    "String",
+    "cursor_ordering",
+    "mutation_root",
+    "order_by",
+    "query_root",
+    "st_d_within_geography_input",
+    "st_d_within_input",
+    "st_intersects_geom_nband_input",
+    "st_intersects_nband_geom_input",
+    "subscription_root",
+];
+
+/// Keys of `custom_root_fields` and the suffixes of generated names.
+const ROOT_FIELDS: &[(&str, &str)] = &[
+    ("select", ""),
+    ("select_by_pk", "by_pk"),
+    ("select_aggregate", "aggregate"),
+];
+
+/// Suffixes of the types made of every table.
+const READ: &[&str] = &[
+    "",
+    "aggregate",
+    "aggregate_fields",
+    "aggregate_order_by",
+    "bool_exp",
+    "order_by",
+    "select_column",
+    "stream_cursor_input",
+    "stream_cursor_value_input",
+];
+
+/// Functions of aggregates: each makes `T_f_fields` and `T_f_order_by`.
+const FUNCTIONS: &[&str] = &[
+    "avg",
+    "max",
+    "min",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
+
+/// Suffixes of the types made of a table that takes rows.
+const INSERT: &[&str] = &[
+    "arr_rel_insert_input",
+    "constraint",
+    "insert_input",
+    "mutation_response",
+    "obj_rel_insert_input",
+    "on_conflict",
+    "update_column",
+];
+
+/// Suffixes of the types made of a table whose rows can be changed.
+const UPDATE: &[&str] = &[
+    "append_input",
+    "delete_at_path_input",
+    "delete_elem_input",
+    "delete_key_input",
+    "inc_input",
+    "mutation_response",
+    "pk_columns_input",
+    "prepend_input",
+    "set_input",
+    "updates",
+];
+
 impl TakenNames {
+    /// Nothing taken yet but what every schema of these sources has.
+    pub(crate) fn new(
+        metadata: &Metadata,
+        catalogs: &HashMap<SourceName, CatalogResult>,
+        settings: Settings,
+    ) -> Self {
+        let mut names = Self::default();
+        for name in SHARED {
+            names.share(GraphqlName::new(*name));
+        }
+        for source in metadata.sources.values() {
+            let Some(Ok(catalog)) = catalogs.get(&source.name) else {
+                continue;
+            };
+            let naming = Naming::new(&source.customization, settings.naming_convention);
+            for name in source.tables.keys() {
+                if let Some(table) = catalog.tables.get(name) {
+                    names.share_scalars(table, &naming);
+                }
+            }
+        }
+        names
+    }
+
+    fn share(&mut self, name: GraphqlName) {
+        self.types
+            .entry(name)
+            .or_insert_with(|| "every schema".to_owned());
+    }
+
+    /// The scalars of a table's columns, and what compares them.
+    fn share_scalars(&mut self, table: &Table, naming: &Naming) {
+        for column in &table.columns {
+            let element = column.ty.element();
+            let Some(scalar) = scalar_name(element.unwrap_or(&column.ty)) else {
+                continue;
+            };
+            let suffixes = ["comparison_exp", "array_comparison_exp", "cast_exp"];
+            for suffix in suffixes {
+                self.share(naming.shared_type(scalar.as_str(), suffix));
+            }
+            self.share(scalar);
+        }
+    }
+
+    /// Takes a source's namespace: a root field and its type.
+    pub(crate) fn take_namespace(
+        &mut self,
+        namespace: &str,
+        ty: GraphqlName,
+        owner: &str,
+    ) -> Result<(), String> {
+        let field = (None, GraphqlName::new(namespace));
+        self.check_field(&field, owner)?;
+        self.check_type(&ty, owner)?;
+        self.root_fields.insert(field, owner.to_owned());
+        self.types.insert(ty, owner.to_owned());
+        Ok(())
+    }
+
     /// Takes a table's names, or says which one somebody else has.
     pub(crate) fn take(
         &mut self,
@@ -26,40 +169,74 @@ impl TakenNames {
         namespace: Option<&str>,
         owner: &str,
     ) -> Result<(), String> {
-        let type_name = naming.type_name(&info.identifier, "");
-        if let Some(other) = self.types.get(&type_name) {
-            return Err(format!(
-                "Found conflicting definitions for GraphQL type '{type_name}'. The definition at \
-                 {owner} differs from the definition at {other}. Both definitions must be equal."
-            ));
-        }
-        let fields = ROOT_FIELDS.iter().map(|(key, suffix)| {
-            (
-                namespace.map(str::to_owned),
-                info.root_field(naming, key, suffix),
-            )
-        });
-        let fields: Vec<_> = fields.collect();
-        if let Some(((_, name), other)) = fields
+        let types = type_names(info, naming);
+        types
             .iter()
-            .find_map(|field| Some((field, self.root_fields.get(field)?)))
-        {
-            return Err(format!(
-                "Encountered conflicting definitions in the selection set for 'query_root' for \
-                 field '{name}' defined in {other} and {owner}. Fields must not be defined more \
-                 than once across all sources."
-            ));
-        }
-        self.types.insert(type_name, owner.to_owned());
+            .try_for_each(|name| self.check_type(name, owner))?;
+        let has_key = info.table.primary_key.is_some();
+        let fields = ROOT_FIELDS
+            .iter()
+            .filter(|(key, _)| has_key || *key != "select_by_pk");
+        let fields: Vec<_> = fields
+            .map(|(key, suffix)| info.root_field(naming, key, suffix))
+            .map(|field| (namespace.map(str::to_owned), field))
+            .collect();
+        fields
+            .iter()
+            .try_for_each(|field| self.check_field(field, owner))?;
+        self.types
+            .extend(types.into_iter().map(|name| (name, owner.to_owned())));
         self.root_fields
             .extend(fields.into_iter().map(|field| (field, owner.to_owned())));
         Ok(())
     }
+
+    fn check_type(&self, name: &GraphqlName, owner: &str) -> Result<(), String> {
+        let other = match self.types.get(name) {
+            Some(other) => other,
+            None if name.as_str().starts_with("__") => "introspection",
+            None => return Ok(()),
+        };
+        Err(format!(
+            "Found conflicting definitions for GraphQL type '{name}'. The definition at {owner} \
+             differs from the definition at {other}. Both definitions must be equal."
+        ))
+    }
+
+    fn check_field(
+        &self,
+        field: &(Option<String>, GraphqlName),
+        owner: &str,
+    ) -> Result<(), String> {
+        let Some(other) = self.root_fields.get(field) else {
+            return Ok(());
+        };
+        let name = &field.1;
+        Err(format!(
+            "Encountered conflicting definitions in the selection set for 'query_root' for field \
+             '{name}' defined in {other} and {owner}. Fields must not be defined more than once \
+             across all sources."
+        ))
+    }
 }
 
-/// Keys of `custom_root_fields` and the suffixes of generated names.
-const ROOT_FIELDS: &[(&str, &str)] = &[
-    ("select", ""),
-    ("select_by_pk", "by_pk"),
-    ("select_aggregate", "aggregate"),
-];
+/// The types that are made of a table, for whichever role.
+fn type_names(info: &TableInfo, naming: &Naming) -> Vec<GraphqlName> {
+    let of = |suffix: &str| naming.type_name(&info.identifier, suffix);
+    let mut names: Vec<_> = READ.iter().map(|suffix| of(suffix)).collect();
+    for function in FUNCTIONS {
+        names.push(of(&format!("{function}_fields")));
+        names.push(of(&format!("{function}_order_by")));
+    }
+    if info.enum_rows.is_some() {
+        names.push(of("enum"));
+    }
+    let mutability = info.table.mutability;
+    if mutability.insertable {
+        names.extend(INSERT.iter().map(|suffix| of(suffix)));
+    }
+    if mutability.updatable {
+        names.extend(UPDATE.iter().map(|suffix| of(suffix)));
+    }
+    names
+}

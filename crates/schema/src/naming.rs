@@ -119,6 +119,11 @@ impl Naming {
         ))
     }
 
+    /// The type of a source's namespace on the query root.
+    pub(crate) fn namespace_type(&self, namespace: &str) -> GraphqlName {
+        self.type_name(&Identifier::Generated(namespace.to_owned()), "query")
+    }
+
     /// A type of aggregate predicates: v2 leaves out a source's affixes, and in `graphql-default` writes
     /// these types as it writes fields.
     pub(crate) fn predicate_type(&self, identifier: &Identifier, suffix: &str) -> GraphqlName {

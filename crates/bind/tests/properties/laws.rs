@@ -24,6 +24,8 @@ const WORLDS: &[(&str, &[&str])] = &[
     ("affixes", &["admin", "user"]),
     ("relationships", &["admin"]),
     ("functions", &["admin", "user"]),
+    ("taken_names", &["admin"]),
+    ("two_tenants", &["admin", "user"]),
 ];
 
 /// Every world with every role of it, made once.

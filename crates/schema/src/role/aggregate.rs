@@ -26,7 +26,7 @@ impl SourceTypes<'_> {
                 fields.insert(self.naming().field(function.name()), field);
             }
         }
-        self.types.add(TypeDefinition::Object(ObjectType {
+        self.types.add_own(TypeDefinition::Object(ObjectType {
             name: self.type_name(info, "aggregate_fields"),
             description: Some(format!("aggregate fields of \"{table}\"").into()),
             fields,
@@ -43,7 +43,7 @@ impl SourceTypes<'_> {
                 plain_field(None, nodes, FieldMeaning::Nodes),
             ),
         ]);
-        self.types.add(TypeDefinition::Object(ObjectType {
+        self.types.add_own(TypeDefinition::Object(ObjectType {
             name: self.type_name(info, "aggregate"),
             description: Some(format!("aggregated selection of \"{table}\"").into()),
             fields,
@@ -95,7 +95,7 @@ impl SourceTypes<'_> {
             return None;
         }
         let name = self.type_name(info, &format!("{}_fields", function.name()));
-        self.types.add(TypeDefinition::Object(ObjectType {
+        self.types.add_own(TypeDefinition::Object(ObjectType {
             name: name.clone(),
             description: Some(format!("aggregate {} on columns", function.name()).into()),
             fields,

@@ -106,7 +106,7 @@ impl SourceTypes<'_> {
             self.types.add(placeholder);
             let fields = self.comparison_fields(ty, &scalar);
             let whole = self.comparison(&name, &scalar, fields);
-            self.types.0.insert(name.clone(), whole);
+            self.types.by_name.insert(name.clone(), whole);
         }
         Some(TypeRef::Named(name))
     }

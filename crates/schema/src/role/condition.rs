@@ -76,7 +76,8 @@ impl SourceTypes<'_> {
             fields.extend(field.map(|field| (computed.field.clone(), field)));
         }
         let table = info.table.name.display_name();
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
             name: self.type_name(info, "bool_exp"),
             description: Some(
                 format!(

@@ -162,11 +162,12 @@ impl SourceTypes<'_> {
         }
         let ty = TypeRef::Named(type_name.clone());
         let ty = if required { ty.non_null() } else { ty };
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
-            name: type_name,
-            description: None,
-            fields,
-        }));
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
+                name: type_name,
+                description: None,
+                fields,
+            }));
         let args = input(Some(description), ty, InputMeaning::FunctionArguments);
         Arguments::from([(GraphqlName::new("args"), args)])
     }

@@ -12,12 +12,13 @@ mod order;
 mod predicate;
 mod table;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use graphloom_graphql::TypeRef;
 use graphloom_ir::SelectGrant;
-use graphloom_vocab::{GraphqlName, QualifiedTable, RoleName};
+use graphloom_vocab::{GraphqlName, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
 
 use crate::cache::{SchemaCache, SourceInfo};
@@ -69,6 +70,7 @@ impl RoleSchema {
         }
         introspection::add(&mut types, &mut root);
         types.add(TypeDefinition::Object(root));
+        types.drop_conflicted();
         types.add_scalars();
         let types = types.reachable_from(&query_type);
         Self {
@@ -125,9 +127,8 @@ fn namespaced(
     root: &mut ObjectType,
     types: &mut Types,
 ) {
-    let identifier = crate::naming::Identifier::Generated(namespace.to_owned());
-    let name = source.naming.type_name(&identifier, "query");
-    types.add(TypeDefinition::Object(ObjectType {
+    let name = source.naming.namespace_type(namespace);
+    types.add_own(TypeDefinition::Object(ObjectType {
         name: name.clone(),
         description: None,
         fields,
@@ -143,21 +144,60 @@ fn namespaced(
 
 /// The types made so far.
 #[derive(Debug, Default)]
-struct Types(HashMap<GraphqlName, TypeDefinition>);
+struct Types {
+    by_name: HashMap<GraphqlName, TypeDefinition>,
+    /// Names that two things made a type of: neither is shown.
+    conflicted: HashSet<GraphqlName>,
+    /// Whose tables the types of aggregate predicates are of.
+    predicates: HashMap<GraphqlName, SourceName>,
+}
 
 impl Types {
+    /// Adds a type that comes out the same whoever makes it.
     fn add(&mut self, ty: TypeDefinition) {
-        self.0.entry(ty.name().clone()).or_insert(ty);
+        self.by_name.entry(ty.name().clone()).or_insert(ty);
+    }
+
+    /// Adds a type that one table, function or namespace alone may make.
+    ///
+    /// Names of tables' types do not meet (`conflict.rs`); this is for all others, since a type
+    /// with another table's columns would show what a role was not granted.
+    fn add_own(&mut self, ty: TypeDefinition) {
+        match self.by_name.entry(ty.name().clone()) {
+            Entry::Vacant(free) => {
+                free.insert(ty);
+            }
+            Entry::Occupied(taken) => {
+                self.conflicted.insert(taken.key().clone());
+            }
+        }
+    }
+
+    /// Leaves out every field and argument whose type is not clear.
+    fn drop_conflicted(&mut self) {
+        if self.conflicted.is_empty() {
+            return;
+        }
+        let clear = |ty: &TypeRef| !self.conflicted.contains(ty.name());
+        for ty in self.by_name.values_mut() {
+            match ty {
+                TypeDefinition::Object(ty) => ty.fields.retain(|_, field| {
+                    clear(&field.ty) && field.arguments.values().all(|argument| clear(&argument.ty))
+                }),
+                TypeDefinition::InputObject(ty) => ty.fields.retain(|_, field| clear(&field.ty)),
+                TypeDefinition::Scalar(_) | TypeDefinition::Enum(_) => {}
+            }
+        }
     }
 
     fn contains(&self, name: &GraphqlName) -> bool {
-        self.0.contains_key(name)
+        self.by_name.contains_key(name)
     }
 
     /// Every name that is mentioned and not made is a scalar: columns bring theirs along.
     fn add_scalars(&mut self) {
         let mentioned: HashSet<_> = self
-            .0
+            .by_name
             .values()
             .flat_map(TypeDefinition::mentions)
             .cloned()
@@ -175,7 +215,7 @@ impl Types {
         let mut found = IndexMap::new();
         let mut waiting = vec![root.clone()];
         while let Some(name) = waiting.pop() {
-            if let Some(ty) = self.0.remove(&name) {
+            if let Some(ty) = self.by_name.remove(&name) {
                 waiting.extend(ty.mentions().into_iter().cloned());
                 found.insert(name, ty);
             }

@@ -81,13 +81,14 @@ impl SourceTypes<'_> {
             }
         }
         let table = info.table.name.display_name();
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
-            name: self.type_name(info, "order_by"),
-            description: Some(
-                format!("Ordering options when selecting data from \"{table}\".").into(),
-            ),
-            fields,
-        }));
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
+                name: self.type_name(info, "order_by"),
+                description: Some(
+                    format!("Ordering options when selecting data from \"{table}\".").into(),
+                ),
+                fields,
+            }));
     }
 
     /// `T_aggregate_order_by` and one `T_<op>_order_by` per function with columns.
@@ -117,26 +118,28 @@ impl SourceTypes<'_> {
                 continue;
             }
             let name = self.type_name(info, &format!("{}_order_by", function.name()));
-            self.types.add(TypeDefinition::InputObject(InputObjectType {
-                name: name.clone(),
-                description: Some(
-                    format!(
-                        "order by {}() on columns of table \"{table}\"",
-                        function.name()
-                    )
-                    .into(),
-                ),
-                fields: columns,
-            }));
+            self.types
+                .add_own(TypeDefinition::InputObject(InputObjectType {
+                    name: name.clone(),
+                    description: Some(
+                        format!(
+                            "order by {}() on columns of table \"{table}\"",
+                            function.name()
+                        )
+                        .into(),
+                    ),
+                    fields: columns,
+                }));
             let meaning = InputMeaning::OrderFunction(*function);
             let field = self.naming().field(function.name());
             fields.insert(field, input(None, TypeRef::Named(name), meaning));
         }
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
-            name: self.type_name(info, "aggregate_order_by"),
-            description: Some(format!("order by aggregate values of table \"{table}\"").into()),
-            fields,
-        }));
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
+                name: self.type_name(info, "aggregate_order_by"),
+                description: Some(format!("order by aggregate values of table \"{table}\"").into()),
+                fields,
+            }));
     }
 
     /// The shared `order_by` enum.

@@ -38,20 +38,31 @@ impl SourceTypes<'_> {
             let of = (*function, ScalarKind::Double, "float8");
             self.predicate(info, grant, of, &mut fields);
         }
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
-            name: self.predicate_type(info, ""),
-            description: None,
-            fields,
-        }));
+        let name = self.predicate_type(info, "");
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
+                name,
+                description: None,
+                fields,
+            }));
     }
 
-    /// The name of `T_aggregate_bool_exp` and of types that start so; a source's affixes do not apply.
-    pub(super) fn predicate_type(&self, info: &TableInfo, suffix: &str) -> GraphqlName {
+    /// The name of `T_aggregate_bool_exp` and of types that start so. A source's affixes do not apply,
+    /// unless another source's table has the name without them.
+    pub(super) fn predicate_type(&mut self, info: &TableInfo, suffix: &str) -> GraphqlName {
+        let source = self.source;
+        let base = "aggregate_bool_exp";
+        let bare = source.naming.predicate_type(&info.identifier, base);
+        let owner = self.types.predicates.entry(bare);
+        let is_ours = owner.or_insert_with(|| source.name.clone()) == &source.name;
         let suffix = match suffix {
-            "" => "aggregate_bool_exp".to_owned(),
-            suffix => format!("aggregate_bool_exp_{suffix}"),
+            "" => base.to_owned(),
+            suffix => format!("{base}_{suffix}"),
         };
-        self.naming().predicate_type(&info.identifier, &suffix)
+        match is_ours {
+            true => source.naming.predicate_type(&info.identifier, &suffix),
+            false => source.naming.type_name(&info.identifier, &suffix),
+        }
     }
 
     fn count_predicate(
@@ -113,7 +124,7 @@ impl SourceTypes<'_> {
         let of = self.predicate_type(info, &format!("{function}_arguments_columns"));
         let name = self.type_name(info, &format!("select_column_{of}"));
         let table = info.table.name.display_name();
-        self.types.add(TypeDefinition::Enum(EnumType {
+        self.types.add_own(TypeDefinition::Enum(EnumType {
             name: name.clone(),
             description: Some(format!("select \"{of}\" columns of table \"{table}\"").into()),
             values,
@@ -130,14 +141,15 @@ impl SourceTypes<'_> {
                 InputMeaning::PredicateArgument,
             )
         };
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
-            name: pair.clone(),
-            description: None,
-            fields: Fields::from([
-                (GraphqlName::new("X"), side()),
-                (GraphqlName::new("Y"), side()),
-            ]),
-        }));
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
+                name: pair.clone(),
+                description: None,
+                fields: Fields::from([
+                    (GraphqlName::new("X"), side()),
+                    (GraphqlName::new("Y"), side()),
+                ]),
+            }));
         TypeRef::Named(pair)
     }
 
@@ -163,11 +175,12 @@ impl SourceTypes<'_> {
         fields: Fields,
     ) -> InputValueDefinition {
         let name = self.predicate_type(info, function);
-        self.types.add(TypeDefinition::InputObject(InputObjectType {
-            name: name.clone(),
-            description: None,
-            fields,
-        }));
+        self.types
+            .add_own(TypeDefinition::InputObject(InputObjectType {
+                name: name.clone(),
+                description: None,
+                fields,
+            }));
         input(
             None,
             TypeRef::Named(name),

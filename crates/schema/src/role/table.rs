@@ -88,7 +88,7 @@ impl SourceTypes<'_> {
     /// Everything named after one table.
     pub(super) fn table_types(&mut self, info: &TableInfo, grant: &Arc<SelectGrant>) {
         let object = self.object_type(info, grant);
-        self.types.add(TypeDefinition::Object(object));
+        self.types.add_own(TypeDefinition::Object(object));
         self.select_column(info, grant);
         self.bool_exp(info, grant);
         self.order_by(info, grant);
@@ -271,7 +271,7 @@ impl SourceTypes<'_> {
             })
             .collect();
         let table = info.table.name.display_name();
-        self.types.add(TypeDefinition::Enum(EnumType {
+        self.types.add_own(TypeDefinition::Enum(EnumType {
             name: self.type_name(info, "select_column"),
             description: Some(format!("select columns of table \"{table}\"").into()),
             values,
