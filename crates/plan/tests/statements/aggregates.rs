@@ -139,6 +139,16 @@ fn windows_decide_what_is_aggregated() {
         &SourceQuery::Aggregate(aggregate(&article, distinct, vec![sums()])),
         r#"{"aggregate":{"count":3,"sum":{"id":14}}}"#,
     );
+    let only_distinct = SelectArguments {
+        distinct_on: vec![granted(&article, "author_id")],
+        ..SelectArguments::default()
+    };
+    let only_count = vec![ops(vec![("count", count())])];
+    check(
+        "aggregate_distinct_count",
+        &SourceQuery::Aggregate(aggregate(&article, only_distinct, only_count)),
+        r#"{"aggregate":{"count":3}}"#,
+    );
 }
 
 #[test]
