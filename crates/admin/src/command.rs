@@ -11,6 +11,8 @@ use graphloom_vocab::{
     Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName, SourceName,
 };
 
+use crate::legacy::{Count, Select};
+
 /// A command of any of the three endpoints.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
@@ -46,6 +48,10 @@ pub(crate) enum Command {
     RunSql(RunSql),
     /// `insert` of the legacy query language.
     Insert(Insert),
+    /// `select` of the legacy query language.
+    Select(Box<Select>),
+    /// `count` of the legacy query language.
+    Count(Box<Count>),
     /// A command that v2 has and this build does not.
     NotBuilt(String),
 }
@@ -333,7 +339,18 @@ impl Command {
             | Self::GetCatalogState
             | Self::SetCatalogState(..)
             | Self::Insert(_)
+            | Self::Select(_)
+            | Self::Count(_)
             | Self::NotBuilt(_) => false,
+        }
+    }
+
+    /// Whether roles may run it, each under its own permissions. Anything else is for admins.
+    pub(crate) fn is_for_roles(&self) -> bool {
+        match self {
+            Self::Select(_) | Self::Count(_) => true,
+            Self::Bulk(items) => items.iter().all(Self::is_for_roles),
+            _ => false,
         }
     }
 }

@@ -13,6 +13,7 @@ mod diff;
 mod document;
 mod error;
 mod insert;
+mod legacy;
 mod many;
 mod options;
 mod rename;

@@ -200,6 +200,8 @@ fn query_v1_command(envelope: Envelope<'_>, version: Version) -> Result<Command>
         "track_function" => envelope.args(function_args::track_function_v1),
         "run_sql" => envelope.args(args::run_sql),
         "insert" => envelope.args(args::insert),
+        "select" => envelope.args(args::select),
+        "count" => envelope.args(args::count),
         name if !names::QUERY_V1.contains(&name) => Err(unknown_query(name)),
         name => match args::of_source(name).or_else(|| args::of_query_v1(name)) {
             Some(decode) => envelope.args(decode),
@@ -218,6 +220,8 @@ fn query_v2_command(envelope: Envelope<'_>) -> Result<Command> {
         "run_sql" | "pg_run_sql" | "citus_run_sql" | "cockroach_run_sql" => {
             envelope.args(args::run_sql)
         }
+        "select" => envelope.args(args::select),
+        "count" => envelope.args(args::count),
         name if names::QUERY_V2.contains(&name) => Ok(Command::NotBuilt(name.to_owned())),
         name => Err(unknown_tag(
             "Hasura.Server.API.V2Query.RQLQuery",

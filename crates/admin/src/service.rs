@@ -109,7 +109,7 @@ impl Admin {
 
     async fn serve(&self, endpoint: Endpoint, session: &Session, body: Json) -> Result<Json> {
         let request = Request::parse(endpoint, &body)?;
-        if !session.role.is_admin() {
+        if !session.role.is_admin() && !request.command.is_for_roles() {
             let message = "restricted access : admin only";
             let error = Error::new(ErrorCode::AccessDenied, message);
             return Err(error.at(ErrorPath::keys(&["args"])));
@@ -117,18 +117,21 @@ impl Admin {
         drop(body);
         // A task of its own: a client that goes away must not leave a change half-way.
         let shared = self.shared.clone();
-        let done = tokio::spawn(async move { perform(shared, request).await }).await;
+        let session = session.clone();
+        let done = tokio::spawn(async move { perform(shared, session, request).await }).await;
         done.unwrap_or_else(|_| Err(Error::unexpected("Internal Server Error")))
     }
 }
 
-async fn perform(shared: Arc<Shared>, request: Request) -> Result<Json> {
+async fn perform(shared: Arc<Shared>, session: Session, request: Request) -> Result<Json> {
     if !request.command.is_change() {
         let mut work = Work::begin(&shared);
+        work.session = session;
         return run::run(&mut work, request.command).await;
     }
     let _writer = shared.writer.lock().await;
     let mut work = Work::begin(&shared);
+    work.session = session;
     work.catch_up().await?;
     work.expect_version(request.resource_version)?;
     let result = run::run(&mut work, request.command).await?;

@@ -12,7 +12,7 @@ use graphloom_execute::Engine;
 use graphloom_metadata::Metadata;
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_store::{Change as StoredChange, ResourceVersion, Store};
-use graphloom_vocab::{Error, ErrorCode, Result, SourceName};
+use graphloom_vocab::{Error, ErrorCode, Result, Session, SourceName};
 use tokio::sync::{Mutex, watch};
 
 use crate::check::Check;
@@ -77,6 +77,8 @@ impl Shared {
 
 /// A request's own view of the state.
 pub(crate) struct Work {
+    /// Who asks; the admin where nobody does.
+    pub(crate) session: Session,
     pub(crate) shared: Arc<Shared>,
     pub(crate) version: ResourceVersion,
     pub(crate) candidate: Candidate,
@@ -95,6 +97,7 @@ impl Work {
     pub(crate) fn begin(shared: &Arc<Shared>) -> Self {
         let state = shared.state.load();
         Self {
+            session: Session::admin(),
             shared: shared.clone(),
             version: state.version,
             candidate: state.candidate.clone(),

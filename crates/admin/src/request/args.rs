@@ -14,6 +14,7 @@ use crate::command::{
     Inconsistencies, Insert, Many, MetadataCheck, PermissionKind, Reload, Replace, RunSql, SqlMode,
     TableId, TrackTable, UntrackTable, UpdateSource, Version, Warnings,
 };
+use crate::legacy::{self, Count, Query, Select};
 
 /// Reads a command's arguments.
 pub(super) type Decoder = fn(&Json) -> Result<Command>;
@@ -452,6 +453,22 @@ pub(super) fn run_sql(json: &Json) -> Result<Command> {
             (false, false) => SqlMode::ReadWrite,
         },
     }))
+}
+
+pub(super) fn select(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "query")?;
+    let id = table_id(&mut fields)?;
+    let query = Query::decode_fields(&mut fields)?;
+    Ok(Command::Select(Box::new(Select { id, query })))
+}
+
+pub(super) fn count(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "count query")?;
+    Ok(Command::Count(Box::new(Count {
+        id: table_id(&mut fields)?,
+        distinct: fields.or_default("distinct")?,
+        filter: fields.optional_with("where", legacy::condition)?,
+    })))
 }
 
 pub(super) fn insert(json: &Json) -> Result<Command> {
