@@ -152,7 +152,8 @@ impl<'a> Binder<'a> {
             }
             O::HasKeysAny | O::HasKeysAll => self.list_value(&value, text, definition)?,
             O::MatchesAny => self.list_value(&value, sibling(&ty, "lquery"), definition)?,
-            O::HasKey => self.column_value(&value, &text, graphql_type)?,
+            // v2 takes null here; it is then no key of anything.
+            O::HasKey => self.nullable_value(&value, &text, graphql_type)?,
             O::Matches => self.column_value(&value, &sibling(&ty, "lquery"), graphql_type)?,
             O::MatchesFulltext => {
                 self.column_value(&value, &sibling(&ty, "ltxtquery"), graphql_type)?

@@ -160,6 +160,16 @@ impl<'a> Binder<'a> {
         if self.is_null(value) {
             return self.fail(format!("unexpected null value for type '{graphql_type}'"));
         }
+        self.nullable_value(value, ty, graphql_type)
+    }
+
+    /// A column's value as a parameter, which may be NULL.
+    pub(crate) fn nullable_value(
+        &mut self,
+        value: &InputRef<'a>,
+        ty: &PgType,
+        graphql_type: &GraphqlName,
+    ) -> Result<TypedValue> {
         let ty = ty.base().clone();
         let graphql_type: Arc<str> = graphql_type.as_str().into();
         let coercion = match self.enum_values(&graphql_type) {

@@ -523,7 +523,7 @@ fn write_permissions(
     let inserts = tracked.insert_permissions.iter().map(|(role, outer)| {
         let inner = &outer.permission;
         let permission = WritePermission {
-            columns: Some(&inner.columns),
+            columns: Some(("insert", &inner.columns)),
             presets: Some(&inner.set),
             rules: vec![&inner.check],
             extra: [&outer.extra, &inner.extra],
@@ -533,7 +533,7 @@ fn write_permissions(
     let updates = tracked.update_permissions.iter().map(|(role, outer)| {
         let inner = &outer.permission;
         let permission = WritePermission {
-            columns: Some(&inner.columns),
+            columns: Some(("update", &inner.columns)),
             presets: Some(&inner.set),
             rules: std::iter::once(&inner.filter).chain(&inner.check).collect(),
             extra: [&outer.extra, &inner.extra],

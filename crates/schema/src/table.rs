@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog as catalog;
+use graphloom_catalog::{self as catalog, Generation};
 use graphloom_ir::{Aggregations, BoolExp, ColumnGrant, SelectGrant};
 use graphloom_metadata::types::{
     self as metadata, Columns, Comment, Permission, SelectPermission, TableConfiguration,
@@ -300,10 +300,31 @@ fn exists(table: &catalog::Table, column: &ColumnName) -> Result<(), String> {
     }
 }
 
+/// Refuses columns that Postgres alone writes. `"*"` means the others.
+fn writable_columns(table: &catalog::Table, verb: &str, columns: &Columns) -> Result<(), String> {
+    let Columns::List(names) = columns else {
+        return Ok(());
+    };
+    for name in names {
+        exists(table, name)?;
+        let generation = table.column(name).map(|column| column.generation);
+        if generation != Some(Generation::Never) {
+            let able = match verb {
+                "insert" => "insertable",
+                _ => "updatable",
+            };
+            return Err(format!(
+                "Column \"{name}\" is not {able} and so cannot have {verb} permissions defined"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// What the three write permissions have in common, for validation.
 pub(crate) struct WritePermission<'a> {
-    /// Settable columns, if the kind has any.
-    pub(crate) columns: Option<&'a Columns>,
+    /// What it does to columns (`insert`, `update`), and to which, if the kind has any.
+    pub(crate) columns: Option<(&'static str, &'a Columns)>,
     /// Presets, if the kind has any.
     pub(crate) presets: Option<&'a IndexMap<ColumnName, Json>>,
     /// Filters and checks.
@@ -325,8 +346,8 @@ pub(crate) fn check_write_permission(
     {
         return Err(reason);
     }
-    if let Some(columns) = permission.columns {
-        granted_columns(table, columns)?;
+    if let Some((verb, columns)) = permission.columns {
+        writable_columns(table, verb, columns)?;
     }
     for column in permission.presets.into_iter().flat_map(IndexMap::keys) {
         exists(table, column)?;
