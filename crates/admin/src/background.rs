@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use graphloom_vocab::SourceName;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::options::AdminEvent;
 use crate::source::{Refresh, SourceFailure};
@@ -96,19 +95,19 @@ fn failed_sources(shared: &Shared) -> BTreeMap<String, SourceFailure> {
 
 /// Those of the named sources that can be used now, and are served from here on.
 async fn try_again<'a>(shared: &Arc<Shared>, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut reachable = Vec::new();
-    for name in names {
-        let pool = {
-            let state = shared.state.load();
-            let source = state.candidate.sources.get(&SourceName::new(name));
-            source.and_then(|source| source.pool.clone())
-        };
-        if let Some(pool) = pool
-            && pool.get().await.is_ok()
-        {
-            reachable.push(name.to_owned());
+    let mut attempts = JoinSet::new();
+    {
+        let state = shared.state.load();
+        for name in names {
+            let source = state.candidate.sources.get(name);
+            if let Some(pool) = source.and_then(|source| source.pool.clone()) {
+                let name = name.to_owned();
+                attempts.spawn(async move { pool.get().await.is_ok().then_some(name) });
+            }
         }
     }
+    let reached = attempts.join_all().await;
+    let mut reachable: Vec<String> = reached.into_iter().flatten().collect();
     if reachable.is_empty() {
         return reachable;
     }

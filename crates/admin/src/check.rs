@@ -91,8 +91,24 @@ pub(crate) fn faults(all: &[Inconsistency]) -> Vec<&Inconsistency> {
     faults
 }
 
+/// Kinds of objects that others are made of.
+const NEEDED: [&str; 8] = [
+    "table",
+    "object_relation",
+    "array_relation",
+    "computed_field",
+    "remote_relationship",
+    "function",
+    "logical_model",
+    "native_query",
+];
+
 /// The object's own name as reasons quote it: of `object_relation author in table …`, `"author"`.
+/// `None` if nothing else could depend on it.
 fn quoted_name(inconsistency: &Inconsistency) -> Option<String> {
+    if !NEEDED.contains(&inconsistency.kind) {
+        return None;
+    }
     let rest = inconsistency.name.strip_prefix(inconsistency.kind)?;
     let name = rest.trim_start().split(" in ").next()?;
     (!name.is_empty()).then(|| format!("\"{name}\""))
@@ -132,6 +148,11 @@ mod tests {
                 "select_permission",
                 "select_permission user in table car in source default",
                 "field \"color\" does not exist in table \"car\"",
+            ),
+            found(
+                "cron_trigger",
+                "cron_trigger gone",
+                "cron_triggers are not built yet",
             ),
             found(
                 "table",

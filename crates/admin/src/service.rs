@@ -5,6 +5,7 @@
 //! Read next: `request.rs` (decoding), `run.rs` (commands), `work.rs` (what is kept).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use graphloom_execute::Engine;
 use graphloom_store::Store;
@@ -17,6 +18,9 @@ use crate::request::{Endpoint, Request};
 use crate::run;
 use crate::source::Refresh;
 use crate::work::{Shared, Work, read_document};
+
+/// How long the metadata database may take for a sign of life.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What `/healthz` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +79,8 @@ impl Admin {
 
     /// For `/healthz`.
     pub async fn health(&self) -> Health {
-        if self.shared.store.ping().await.is_err() {
+        let ping = tokio::time::timeout(HEALTH_TIMEOUT, self.shared.store.ping());
+        if !matches!(ping.await, Ok(Ok(()))) {
             return Health::MetadataDatabaseDown;
         }
         let state = self.shared.state.load();

@@ -116,8 +116,8 @@ fn what_is_not_built_is_known_by_name() {
         (Endpoint::Metadata, "create_action"),
         (Endpoint::Metadata, "pg_create_event_trigger"),
         (Endpoint::Metadata, "mssql_track_table"),
-        (Endpoint::QueryV1, "select"),
-        (Endpoint::QueryV2, "insert"),
+        (Endpoint::QueryV1, "create_cron_trigger"),
+        (Endpoint::QueryV2, "bigquery_run_sql"),
         (Endpoint::QueryV2, "concurrent_bulk"),
     ];
     for (endpoint, name) in cases {
