@@ -329,7 +329,7 @@ impl<'a> Binder<'a> {
         collected: &Collected<'a>,
     ) -> Result<FieldValue> {
         if collected.field.name.as_str() == "__typename" {
-            return self.typename(parent, collected).map(FieldValue::Typename);
+            return self.typename(parent, collected).map(FieldValue::Constant);
         }
         let definition = self.definition(parent, collected)?;
         match &definition.meaning {
@@ -374,6 +374,10 @@ impl<'a> Binder<'a> {
                 let select =
                     self.aggregate_select(definition, &relationship.grant.access(), collected)?;
                 Ok(FieldValue::Aggregate(relationship.join(), Box::new(select)))
+            }
+            FieldMeaning::Placeholder(text) => {
+                self.leaf(definition, collected)?;
+                Ok(FieldValue::Constant((*text).into()))
             }
             // Every other meaning is of fields of other types.
             _ => self.fail("this field cannot be selected here"),

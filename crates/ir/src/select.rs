@@ -45,8 +45,8 @@ pub struct Field {
 /// What a field of a row is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldValue {
-    /// `__typename`: the type's name.
-    Typename(Arc<str>),
+    /// A text that is the same for every row: `__typename`, or a placeholder's.
+    Constant(Arc<str>),
     /// A column.
     Column(ColumnSelect),
     /// A scalar computed field.

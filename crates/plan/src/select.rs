@@ -94,7 +94,7 @@ fn is_joined(field: &Field) -> bool {
 
 fn costs(field: &Field) -> bool {
     match &field.value {
-        FieldValue::Typename(_) => false,
+        FieldValue::Constant(_) => false,
         FieldValue::Column(column) => {
             column.output == Output::GeoJson
                 || column.json_path.is_some()
@@ -171,7 +171,7 @@ fn field_value(
         })
     };
     match value {
-        FieldValue::Typename(name) => Expr::text(name),
+        FieldValue::Constant(name) => Expr::text(name),
         FieldValue::Column(column) => selected(context, row, column),
         FieldValue::Computed(field) => computed(context, row, field),
         FieldValue::Object(join, select) => {

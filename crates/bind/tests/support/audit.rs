@@ -109,7 +109,7 @@ impl Audit<'_> {
     fn fields(&self, table: &QualifiedTable, fields: &[Field]) {
         for field in fields {
             match &field.value {
-                FieldValue::Typename(_) => {}
+                FieldValue::Constant(_) => {}
                 FieldValue::Column(column) => self.granted(table, &column.column),
                 FieldValue::Computed(computed) => self.call(table, &computed.call),
                 FieldValue::Object(join, select) | FieldValue::Array(join, select) => {

@@ -11,6 +11,7 @@ mod introspection;
 mod order;
 mod predicate;
 mod table;
+mod valid;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -65,14 +66,18 @@ impl RoleSchema {
             }
         }
         if root.fields.is_empty() {
-            root.fields
-                .insert(GraphqlName::new("no_queries_available"), placeholder());
+            root.fields.insert(
+                GraphqlName::new("no_queries_available"),
+                valid::placeholder(NO_QUERIES),
+            );
         }
         introspection::add(&mut types, &mut root);
         types.add(TypeDefinition::Object(root));
         types.drop_conflicted();
+        valid::complete(&mut types);
         types.add_scalars();
-        let types = types.reachable_from(&query_type);
+        let types =
+            types.reachable_from(valid::of_directives().chain([query_type.clone()]).collect());
         Self {
             role: role.clone(),
             types,
@@ -107,15 +112,6 @@ impl RoleSchema {
             Some(TypeDefinition::Enum(ty)) => Some(ty),
             _ => None,
         }
-    }
-}
-
-fn placeholder() -> FieldDefinition {
-    FieldDefinition {
-        description: Some(NO_QUERIES.into()),
-        arguments: IndexMap::new(),
-        ty: TypeRef::named("String").non_null(),
-        meaning: FieldMeaning::Placeholder(NO_QUERIES),
     }
 }
 
@@ -196,12 +192,9 @@ impl Types {
 
     /// Every name that is mentioned and not made is a scalar: columns bring theirs along.
     fn add_scalars(&mut self) {
-        let mentioned: HashSet<_> = self
-            .by_name
-            .values()
-            .flat_map(TypeDefinition::mentions)
-            .cloned()
-            .collect();
+        let mentioned = self.by_name.values().flat_map(TypeDefinition::mentions);
+        let mentioned = mentioned.cloned().chain(valid::of_directives());
+        let mentioned: HashSet<_> = mentioned.collect();
         for name in mentioned {
             self.add(TypeDefinition::Scalar(ScalarType {
                 name,
@@ -210,10 +203,12 @@ impl Types {
         }
     }
 
-    /// The types that a root type leads to, sorted by name.
-    fn reachable_from(mut self, root: &GraphqlName) -> IndexMap<GraphqlName, TypeDefinition> {
+    /// The types that these lead to, sorted by name.
+    fn reachable_from(
+        mut self,
+        mut waiting: Vec<GraphqlName>,
+    ) -> IndexMap<GraphqlName, TypeDefinition> {
         let mut found = IndexMap::new();
-        let mut waiting = vec![root.clone()];
         while let Some(name) = waiting.pop() {
             if let Some(ty) = self.by_name.remove(&name) {
                 waiting.extend(ty.mentions().into_iter().cloned());

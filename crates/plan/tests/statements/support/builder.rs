@@ -247,7 +247,7 @@ pub(crate) fn field(key: &str, value: FieldValue) -> Field {
 }
 
 pub(crate) fn typename(of: &str) -> Field {
-    field("__typename", FieldValue::Typename(of.into()))
+    field("__typename", FieldValue::Constant(of.into()))
 }
 
 pub(crate) fn column(grant: &SelectGrant, name: &str) -> Field {
