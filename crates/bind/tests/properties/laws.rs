@@ -1,4 +1,6 @@
-//! The laws.
+//! The laws, held against generated documents for every role of several worlds: printing and parsing
+//! gives the document back, binding is pure, what is bound is granted, and a premise that holds means the
+//! same plan.
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
 use std::sync::Arc;
