@@ -12,6 +12,7 @@ mod dependency;
 mod diff;
 mod document;
 mod error;
+mod function_diff;
 mod insert;
 mod legacy;
 mod many;

@@ -4,19 +4,21 @@
 //! around it. The document and the schema are made from them before the transaction is committed, so
 //! that a refusal undoes the SQL too. Read next: `diff.rs`.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use graphloom_catalog::Table;
 use graphloom_pg::{
-    AccessMode, Connection, PgError, Pool, Purpose, Scope, SimpleOutcome, introspect_tables,
+    AccessMode, Connection, PgError, Pool, Purpose, Scope, SimpleOutcome, introspect_functions,
+    introspect_tables,
 };
-use graphloom_vocab::{Json, QualifiedTable, Result, SourceName};
+use graphloom_vocab::{Json, QualifiedFunction, QualifiedTable, Result};
 use regex::Regex;
 use serde_json::json;
 
 use crate::check::Check;
 use crate::command::{MetadataCheck, RunSql, SqlMode};
 use crate::diff::{Diff, Tables};
+use crate::function_diff::{FunctionDiff, Functions};
 use crate::source::{Refresh, read_catalog};
 use crate::split;
 use crate::work::Work;
@@ -45,14 +47,17 @@ pub(crate) async fn run(work: &mut Work, run: &RunSql) -> Result<Json> {
     let pool = pool.ok_or_else(|| crate::error::inconsistent_source(&run.source))?;
     let outcome = match (run.may_change_schema(), run.mode) {
         (true, SqlMode::NoTransaction) => {
-            let before = read_tables(&pool, &tracked(work, &run.source)).await?;
-            let outcome = run_each(&pool, &run.sql).await.map_err(refused)?;
             let mut connection = pool.get().await.map_err(internal)?;
+            let before = Reading::before(work, run, &mut connection).await?;
+            let outcome = run_each(&mut connection, &run.sql).await.map_err(refused)?;
             reconcile(work, run, &before, &mut connection).await?;
             outcome
         }
         (true, SqlMode::ReadWrite | SqlMode::ReadOnly) => checked(work, run, &pool).await?,
-        (false, SqlMode::NoTransaction) => run_each(&pool, &run.sql).await.map_err(refused)?,
+        (false, SqlMode::NoTransaction) => {
+            let mut connection = pool.get().await.map_err(internal)?;
+            run_each(&mut connection, &run.sql).await.map_err(refused)?
+        }
         (false, SqlMode::ReadWrite) => {
             let unchecked = in_transaction(&pool, &run.sql, AccessMode::ReadWrite);
             unchecked.await.map_err(refused)?
@@ -76,8 +81,7 @@ async fn in_transaction(
     Ok(outcome)
 }
 
-async fn run_each(pool: &Pool, sql: &str) -> Result<SimpleOutcome, PgError> {
-    let mut connection = pool.get().await?;
+async fn run_each(connection: &mut Connection, sql: &str) -> Result<SimpleOutcome, PgError> {
     let mut outcome = SimpleOutcome::Command { rows_affected: 0 };
     for statement in split::statements(sql) {
         outcome = connection.simple(statement).await?;
@@ -89,8 +93,7 @@ async fn run_each(pool: &Pool, sql: &str) -> Result<SimpleOutcome, PgError> {
 async fn checked(work: &mut Work, run: &RunSql, pool: &Pool) -> Result<SimpleOutcome> {
     let transaction = pool.begin(AccessMode::ReadWrite).await;
     let mut transaction = transaction.map_err(internal)?;
-    let names = tracked(work, &run.source);
-    let before = read_some(&mut transaction, &names).await?;
+    let before = Reading::before(work, run, &mut transaction).await?;
     let outcome = transaction.simple(&run.sql).await.map_err(refused)?;
     let mark = work.mark();
     reconcile(work, run, &before, &mut transaction).await?;
@@ -101,49 +104,84 @@ async fn checked(work: &mut Work, run: &RunSql, pool: &Pool) -> Result<SimpleOut
     Ok(outcome)
 }
 
-/// The names of a source's tables that are served.
-fn tracked(work: &Work, source: &SourceName) -> Vec<QualifiedTable> {
-    let source = work.schema().sources.get(source);
-    source.map_or_else(Vec::new, |source| source.tables.keys().cloned().collect())
+/// What of a source is compared: everything that is served of it.
+struct Reading {
+    tables: Tables,
+    functions: Functions,
 }
 
-async fn read_tables(pool: &Pool, names: &[QualifiedTable]) -> Result<Tables> {
-    let mut connection = pool.get().await.map_err(internal)?;
-    read_some(&mut connection, names).await
+impl Reading {
+    async fn before(work: &Work, run: &RunSql, connection: &mut Connection) -> Result<Self> {
+        let Some(source) = work.schema().sources.get(&run.source) else {
+            return Ok(Self::new(Tables::new(), Functions::new()));
+        };
+        let tables: Vec<_> = source.tables.keys().cloned().collect();
+        let computed = source.tables.values().flat_map(|table| {
+            let fields = table.computed_fields.values();
+            fields.map(|field| field.function.clone())
+        });
+        let functions: Vec<_> = source.functions.keys().cloned().chain(computed).collect();
+        Ok(Self::new(
+            read_tables(connection, &tables).await?,
+            read_functions(connection, &functions).await?,
+        ))
+    }
+
+    /// The same tables and functions as they are now, under whatever name.
+    async fn again(&self, connection: &mut Connection) -> Result<Self> {
+        let names: Vec<_> = self.tables.keys().cloned().collect();
+        let mut tables = read_tables(connection, &names).await?;
+        let is_there = |(name, old): (&QualifiedTable, &Arc<Table>)| {
+            tables.get(name).is_some_and(|new| new.oid == old.oid)
+        };
+        if !self.tables.iter().all(is_there) {
+            // Something was dropped or has another name: only a reading of everything can tell.
+            let all = introspect_tables(connection, Scope::All).await;
+            tables = all.map_err(internal)?;
+        }
+        let names: Vec<_> = self.functions.keys().cloned().collect();
+        let mut functions = read_functions(connection, &names).await?;
+        if !names.iter().all(|name| functions.contains_key(name)) {
+            let all = introspect_functions(connection, Scope::All).await;
+            functions = all.map_err(internal)?;
+        }
+        Ok(Self::new(tables, functions))
+    }
+
+    fn new(tables: Tables, functions: Functions) -> Self {
+        Self { tables, functions }
+    }
 }
 
-async fn read_some(connection: &mut Connection, names: &[QualifiedTable]) -> Result<Tables> {
+async fn read_tables(connection: &mut Connection, names: &[QualifiedTable]) -> Result<Tables> {
     if names.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Tables::new());
     }
     let read = introspect_tables(connection, Scope::Only(names)).await;
     read.map_err(internal)
 }
 
-/// The tables of `before` as they are now, under whatever name.
-async fn read_again(connection: &mut Connection, before: &Tables) -> Result<Tables> {
-    let names: Vec<_> = before.keys().cloned().collect();
-    let after = read_some(connection, &names).await?;
-    let is_there = |(name, old): (&QualifiedTable, &std::sync::Arc<graphloom_catalog::Table>)| {
-        after.get(name).is_some_and(|new| new.oid == old.oid)
-    };
-    if before.iter().all(is_there) {
-        return Ok(after);
+async fn read_functions(
+    connection: &mut Connection,
+    names: &[QualifiedFunction],
+) -> Result<Functions> {
+    if names.is_empty() {
+        return Ok(Functions::new());
     }
-    // Something was dropped or has another name: only a reading of everything can tell.
-    let all = introspect_tables(connection, Scope::All).await;
-    all.map_err(internal)
+    let read = introspect_functions(connection, Scope::Only(names)).await;
+    read.map_err(internal)
 }
 
 /// Has the document follow what the database has become.
 async fn reconcile(
     work: &mut Work,
     run: &RunSql,
-    before: &Tables,
+    before: &Reading,
     connection: &mut Connection,
 ) -> Result<()> {
-    let after = read_again(connection, before).await?;
-    let diff = Diff::new(before, &after);
+    let after = before.again(connection).await?;
+    let diff = Diff::new(&before.tables, &after.tables);
+    let functions = FunctionDiff::new(&before.functions, &after.functions);
     let mut metadata = (**work.metadata()).clone();
     let info = work.source(&run.source)?;
     let Some(source) = metadata.sources.get_mut(&run.source) else {
@@ -152,6 +190,7 @@ async fn reconcile(
     if !diff.is_empty() {
         diff.apply(source, info, run.cascade)?;
     }
+    functions.apply(source, info, run.cascade)?;
     let catalog = read_catalog(connection, source).await.map_err(internal)?;
     let runtime = work.runtime(&run.source)?.with_catalog(catalog, source);
     let candidate = work.candidate_with(metadata.into(), &run.source, runtime);
