@@ -144,6 +144,10 @@ async fn the_default_source_is_stored_by_its_variable_and_found_again() {
         })
     );
     first.track("author").await;
+    let command = json!({"type": "export_metadata", "version": 2, "args": {}});
+    let exported = first.metadata(command).await;
+    assert_eq!(exported["resource_version"], first.admin.resource_version());
+    assert_eq!(exported["metadata"], first.export().await);
     let before = stored(&metadata);
     let again = Instance::start(&metadata, Some(source.url())).await;
     assert_eq!(again.served(), ["author"]);
