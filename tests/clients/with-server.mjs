@@ -25,6 +25,8 @@ const log = join(folder, 'log');
 const secret = randomUUID();
 const url = `http://127.0.0.1:${await freePort()}`;
 const server = start();
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, interrupted);
+let running;
 let code = 1;
 try {
   await healthy();
@@ -61,11 +63,12 @@ async function healthy() {
 function run() {
   const env = { ...process.env, GRAPHLOOM_URL: url, GRAPHLOOM_ADMIN_SECRET: secret };
   const child = spawn(command[0], command.slice(1), { env, stdio: 'inherit', detached: true });
+  running = child;
   return new Promise((resolve, reject) => {
     // The whole group: a command such as npm has children of its own.
     const timer = setTimeout(() => {
       console.error(`${command.join(' ')}: not done within ${COMMAND_TIMEOUT_MS} ms`);
-      process.kill(-child.pid, 'SIGKILL');
+      killGroup(child);
     }, COMMAND_TIMEOUT_MS);
     child.on('error', reject);
     child.on('exit', (status) => {
@@ -73,6 +76,16 @@ function run() {
       resolve(status ?? 1);
     });
   });
+}
+
+/** Ends what was started; the rest follows from that. */
+function interrupted() {
+  if (running) killGroup(running);
+  else server.kill('SIGTERM');
+}
+
+function killGroup(child) {
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
 }
 
 async function stop() {
