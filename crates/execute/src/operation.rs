@@ -2,7 +2,8 @@
 
 use graphloom_bind::{VariableRules, evaluate};
 use graphloom_ir::{
-    BoundOperation, OperationKind, Premise, RootField, RootValue, TypedValue, Value,
+    Assumption, BoundOperation, Observed, OperationKind, Premise, RootField, RootValue, TypedValue,
+    Value,
 };
 use graphloom_pg::Statement;
 use graphloom_plan::{ResultShape, plan};
@@ -118,7 +119,7 @@ impl OperationPlan {
 
     /// Roughly how many bytes the plan takes.
     pub(crate) fn size(&self) -> u64 {
-        let mut size = 512;
+        let mut size = 512 + self.premise.0.iter().map(assumption_size).sum::<usize>();
         collect(&self.roots, &mut |root| {
             size += 256 + root.key.len();
             match &root.value {
@@ -131,6 +132,16 @@ impl OperationPlan {
         });
         size as u64
     }
+}
+
+/// Roughly how many bytes one assumption takes: a large `where` variable is many of them.
+fn assumption_size(assumption: &Assumption) -> usize {
+    let observed = match &assumption.observed {
+        Observed::Keys(keys) => keys.iter().map(|key| 24 + key.len()).sum(),
+        Observed::Exact(value) => value.to_string().len(),
+        _ => 0,
+    };
+    96 + 32 * assumption.path.len() + observed
 }
 
 fn collect<'a>(roots: &'a [RootPlan], visit: &mut impl FnMut(&'a RootPlan)) {
