@@ -199,8 +199,8 @@ impl<'a> Compiler<'a> {
             .ok_or("_exists needs _table")?;
         let rule = object.get("_where").ok_or("_exists needs _where")?;
         let table = self.tracked(&name)?;
-        let condition = self.boolean(table, rule, depth + 1)?;
         let access = self.context.access(&name, Through::Exists)?;
+        let condition = self.boolean(table, rule, depth + 1)?;
         Ok(BoolExp::Exists {
             access,
             condition: Box::new(condition),
@@ -233,11 +233,11 @@ impl<'a> Compiler<'a> {
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
             return Err(not_exists(format!("\"{name}\" does not exist")));
         };
-        let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
         let join = Join {
             access: self.context.access(target, Through::Relationship(name))?,
             mapping: mapping.to_vec(),
         };
+        let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
         Ok(BoolExp::Related {
             join,
             condition: Box::new(condition),
@@ -265,9 +265,9 @@ impl<'a> Compiler<'a> {
                 self.column(table, &operand, value)
             }
             ComputedReturn::Rows(target) => {
-                let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
                 let through = Through::ComputedField(field.field.as_str());
                 let access = self.context.access(target, through)?;
+                let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
                 let access = access.with_rows(Rows::Function(call.into()));
                 let join = Join {
                     access,

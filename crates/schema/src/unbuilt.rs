@@ -62,6 +62,15 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
 /// Objects of a source that are not built yet.
 pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
     let mut found = Vec::new();
+    // The source is served all the same: reading from its primary shows nothing more.
+    if let Some(replicas) = source.configuration.extra.get("read_replicas")
+        && !is_empty(replicas)
+    {
+        let name = format!("read_replicas of source {}", source.name);
+        let reason = "read_replicas are not built yet: every query goes to the primary";
+        let definition = Json::from(source.name.as_str());
+        found.push(Inconsistency::new("source", name, reason, definition));
+    }
     let kinds = [
         ("native_queries", "native_query", "root_field_name"),
         ("logical_models", "logical_model", "name"),
