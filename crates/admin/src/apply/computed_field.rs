@@ -7,19 +7,12 @@ use super::{Applied, View, name, refuse_dependents};
 use crate::check::Check;
 use crate::command::{Cascade, TableId};
 use crate::dependency::{self, Target};
-use crate::error::{already_exists, not_exists, quoted};
+use crate::error::not_exists;
 use crate::source::Refresh;
 
 pub(super) fn add(view: View<'_>, id: &TableId, field: ComputedField) -> Result<Applied> {
-    let table = table(view, id)?;
-    // One that is not served is replaced, as with v2.
-    if table.computed_fields.contains_key(&field.name) {
-        return Err(already_exists(format!(
-            "field with name \"{}\" already exists in table {}",
-            field.name,
-            quoted(&id.table)
-        )));
-    }
+    // One of the name is replaced, as with v2.
+    table(view, id)?;
     let check = Check::Object(name::computed_field(id, &field.name));
     let refresh = Refresh::nothing().function(id.source.as_str(), field.function.clone());
     let metadata = view.with_table(id, |table| {

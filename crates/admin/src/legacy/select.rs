@@ -22,12 +22,18 @@ use crate::error::not_exists;
 /// Most fields a query can have: stars follow relationships, and relationships can lead in circles.
 const FIELDS_MAX: usize = 10_000;
 
+/// Most relationships that follow each other. What Postgres needs to plan a statement grows faster
+/// than its depth.
+const DEPTH_MAX: usize = 16;
+
 /// Reads for one role.
 pub(super) struct Reader<'a> {
     sight: Sight<'a>,
     numerics: Numerics,
     /// Fields so far.
     fields: Cell<usize>,
+    /// Relationships followed at the moment.
+    depth: Cell<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -36,6 +42,7 @@ impl<'a> Reader<'a> {
             sight: Sight { source, role },
             numerics,
             fields: Cell::new(0),
+            depth: Cell::new(0),
         }
     }
 
@@ -131,6 +138,22 @@ impl<'a> Reader<'a> {
 
     /// What is named, then what stars add.
     fn fields(
+        &self,
+        info: &TableInfo,
+        grant: &SelectGrant,
+        columns: &[Column],
+    ) -> Result<Vec<Field>> {
+        if self.depth.get() > DEPTH_MAX {
+            let message = format!("a query follows at most {DEPTH_MAX} relationships in a row");
+            return Err(Error::new(ErrorCode::BadRequest, message));
+        }
+        self.depth.set(self.depth.get() + 1);
+        let fields = self.fields_within(info, grant, columns);
+        self.depth.set(self.depth.get() - 1);
+        fields
+    }
+
+    fn fields_within(
         &self,
         info: &TableInfo,
         grant: &SelectGrant,
