@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{BoolExp, Coercion, Comparison, Nullness, Operand, Operator, TypedValue, Value};
-use graphloom_schema::{InputMeaning, InputObjectType, InputValueDefinition};
+use graphloom_schema::{InputMeaning, InputObjectType, InputValueDefinition, NullOperands};
 use graphloom_vocab::{GraphqlName, Result};
 
 use crate::binder::Binder;
@@ -27,9 +27,12 @@ impl<'a> Binder<'a> {
                 continue;
             };
             self.count_field()?;
-            parts.push(self.within(&key, |binder| {
+            parts.extend(self.within(&key, |binder| {
                 let value = binder.peel(value, &definition.ty, false)?;
-                binder.comparison(definition, value, operand)
+                if binder.is_dropped(definition, &value) {
+                    return Ok(None);
+                }
+                binder.comparison(definition, value, operand).map(Some)
             })?);
         }
         Ok(if parts.len() == 1 {
@@ -37,6 +40,13 @@ impl<'a> Binder<'a> {
         } else {
             BoolExp::And(parts)
         })
+    }
+
+    /// Whether the operator counts as not given (`HASURA_GRAPHQL_V1_BOOLEAN_NULL_COLLAPSE`).
+    fn is_dropped(&mut self, definition: &InputValueDefinition, value: &InputRef<'a>) -> bool {
+        self.schema.null_operands == NullOperands::Dropped
+            && !matches!(definition.meaning, InputMeaning::Cast)
+            && self.is_null(value)
     }
 
     fn input_type(&self, name: &GraphqlName) -> &'a InputObjectType {
@@ -74,9 +84,14 @@ impl<'a> Binder<'a> {
             let Some(definition) = ty.fields.get(key.as_str()) else {
                 continue;
             };
-            tests.push(self.within(&key, |binder| {
+            tests.extend(self.within(&key, |binder| {
                 let value = binder.peel(value, &definition.ty, false)?;
-                binder.plain_comparison(definition, value, pg_type)
+                if binder.is_dropped(definition, &value) {
+                    return Ok(None);
+                }
+                binder
+                    .plain_comparison(definition, value, pg_type)
+                    .map(Some)
             })?);
         }
         Ok(tests)

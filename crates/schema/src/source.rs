@@ -11,6 +11,18 @@ pub struct Settings {
     pub naming_convention: NamingConvention,
     /// `HASURA_GRAPHQL_INFER_FUNCTION_PERMISSIONS`.
     pub function_permissions: FunctionPermissions,
+    /// `HASURA_GRAPHQL_V1_BOOLEAN_NULL_COLLAPSE`.
+    pub null_operands: NullOperands,
+}
+
+/// What a condition is whose operand is null (`{_eq: null}`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NullOperands {
+    /// An error: whoever meant to ask for one row would get all of them.
+    #[default]
+    Refused,
+    /// No condition at all, as the first version of the engine had it.
+    Dropped,
 }
 
 /// Who may call a function that only reads.

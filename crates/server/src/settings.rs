@@ -29,6 +29,8 @@ pub struct Settings {
     pub auth: AuthConfig,
     /// Whether bigint, numeric and double precision are shown as strings.
     pub stringify_numeric_types: bool,
+    /// Whether a condition whose operand is null is left out.
+    pub drops_null_operands: bool,
 }
 
 /// Where to listen, and how much of a client is borne.

@@ -9,7 +9,7 @@ use graphloom_execute::{Engine, EngineOptions};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
 use graphloom_schema::{
-    FunctionPermissions, NamingConvention, Numerics, Settings as SchemaSettings,
+    FunctionPermissions, NamingConvention, NullOperands, Numerics, Settings as SchemaSettings,
 };
 use graphloom_store::{InstanceId, Origin, Store};
 use graphloom_vocab::{Internal, Json};
@@ -110,6 +110,11 @@ fn admin_options(
                 FunctionPermissions::Inferred
             } else {
                 FunctionPermissions::Explicit
+            },
+            null_operands: if settings.drops_null_operands {
+                NullOperands::Dropped
+            } else {
+                NullOperands::Refused
             },
         },
         sync_interval: settings.database.sync_interval,

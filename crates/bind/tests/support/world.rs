@@ -23,7 +23,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graphloom_metadata::Metadata;
-use graphloom_schema::{CatalogResult, NamingConvention, Numerics, SchemaCache, Settings, build};
+use graphloom_schema::{
+    CatalogResult, NamingConvention, NullOperands, Numerics, SchemaCache, Settings, build,
+};
 use graphloom_vocab::{Json, RoleName, SourceName};
 use serde_json::json;
 
@@ -76,6 +78,7 @@ fn settings(words: &[String]) -> Settings {
         match word.as_str() {
             "stringify" => settings.numerics = Numerics::Strings,
             "graphql-default" => settings.naming_convention = NamingConvention::GraphqlDefault,
+            "drop-null-operands" => settings.null_operands = NullOperands::Dropped,
             other => panic!("{other:?} is no setting"),
         }
     }

@@ -28,7 +28,7 @@ use crate::types::{
     EnumType, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
     ObjectType, ScalarType, TypeDefinition,
 };
-use crate::{Naming, Settings};
+use crate::{Naming, NullOperands, Settings};
 
 /// One role's GraphQL schema.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub struct RoleSchema {
     pub types: IndexMap<GraphqlName, TypeDefinition>,
     /// The query root's name.
     pub query_type: GraphqlName,
+    /// What a condition is whose operand is null.
+    pub null_operands: NullOperands,
 }
 
 /// What a role without any query field is shown instead.
@@ -82,6 +84,7 @@ impl RoleSchema {
             role: role.clone(),
             types,
             query_type,
+            null_operands: cache.settings.null_operands,
         }
     }
 

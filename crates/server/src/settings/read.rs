@@ -27,6 +27,7 @@ impl Settings {
             database: database(values)?,
             auth: auth(values)?,
             stringify_numeric_types: values.boolean("stringify-numeric-types"),
+            drops_null_operands: values.boolean("v1-boolean-null-collapse"),
         })
     }
 }
