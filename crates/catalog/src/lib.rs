@@ -23,6 +23,34 @@ pub struct Catalog {
     pub functions: HashMap<QualifiedFunction, Arc<[Function]>>,
     /// The rows of tables that metadata calls enums, by their key.
     pub enum_rows: HashMap<QualifiedTable, Arc<[EnumRow]>>,
+    /// Types by the names that metadata gives them (`integer`, `citext[]`); what Postgres does not know
+    /// is not here.
+    pub types: HashMap<String, PgType>,
+    /// What Postgres says of statements that an admin wrote, by a key that metadata gives them.
+    pub statements: HashMap<String, Arc<StatementFacts>>,
+}
+
+/// What Postgres says of a statement when it is asked to prepare it.
+pub type StatementFacts = Result<Vec<ResultColumn>, StatementFault>;
+
+/// A column of a statement's result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultColumn {
+    /// Its name.
+    pub name: ColumnName,
+    /// Its type's `pg_type.oid`.
+    pub type_oid: u32,
+    /// Its type's `pg_type.typname`.
+    pub type_name: Arc<str>,
+}
+
+/// Why Postgres does not take a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementFault {
+    /// The SQLSTATE.
+    pub code: String,
+    /// Postgres' words.
+    pub message: String,
 }
 
 /// A row of an enum table.

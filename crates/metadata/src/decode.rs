@@ -8,6 +8,7 @@
 mod connection;
 mod document;
 mod names;
+mod native;
 mod permission;
 mod relationship;
 mod source;

@@ -5,6 +5,7 @@
 //! known ones of their object. Encoding cannot fail.
 
 mod document;
+mod native;
 mod permission;
 mod relationship;
 mod source;

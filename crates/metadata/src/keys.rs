@@ -5,7 +5,7 @@
 
 use graphloom_vocab::{ErrorPath, Json, JsonObject};
 
-use crate::types::{Metadata, Source, Table};
+use crate::types::{Metadata, Model, NativeQuery, Returns, Source, Table};
 
 /// A key without a typed value, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,14 @@ impl Source {
         for (index, table) in self.tables.values().enumerate() {
             table.collect_unknown(&at.key("tables").index(index), found);
         }
+        for (index, query) in self.native_queries.values().enumerate() {
+            query.collect_unknown(&at.key("native_queries").index(index), found);
+        }
+        for (index, model) in self.logical_models.values().enumerate() {
+            let at = at.key("logical_models").index(index);
+            collect(&at, &model.extra, found);
+            model.model.collect_unknown(&at, found);
+        }
         for (index, function) in self.functions.values().enumerate() {
             let at = at.key("functions").index(index);
             for (key, json) in &function.extra {
@@ -67,6 +75,41 @@ impl Source {
                     }));
                 }
             }
+        }
+    }
+}
+
+impl NativeQuery {
+    fn collect_unknown<'a>(&'a self, at: &ErrorPath, found: &mut Vec<UnknownKey<'a>>) {
+        collect(at, &self.extra, found);
+        for (name, argument) in &self.arguments {
+            collect(&at.key("arguments").key(name), &argument.extra, found);
+        }
+        for (key, relationships) in [
+            ("array_relationships", &self.array_relationships),
+            ("object_relationships", &self.object_relationships),
+        ] {
+            for (index, relationship) in relationships.values().enumerate() {
+                let at = at.key(key).index(index);
+                collect_nested(&at, &relationship.extra, &["using"], found);
+            }
+        }
+        if let Returns::Inline(model) = &self.returns {
+            model.collect_unknown(&at.key("returns"), found);
+        }
+    }
+}
+
+impl Model {
+    fn collect_unknown<'a>(&'a self, at: &ErrorPath, found: &mut Vec<UnknownKey<'a>>) {
+        collect(at, &self.extra, found);
+        for (index, field) in self.fields.values().enumerate() {
+            collect(&at.key("fields").index(index), &field.extra, found);
+        }
+        for (index, permission) in self.select_permissions.values().enumerate() {
+            let at = at.key("select_permissions").index(index);
+            collect(&at, &permission.extra, found);
+            collect(&at.key("permission"), &permission.permission.extra, found);
         }
     }
 }

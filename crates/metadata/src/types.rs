@@ -4,9 +4,16 @@
 //! loses one. Nothing here is checked against a database, and names are as the document gives them.
 //! `decode/` reads these shapes from JSON, `encode/` writes them back with defaults omitted.
 
+mod native;
+
+pub use native::{
+    CodePart, LogicalModel, Model, ModelField, ModelType, NativeArgument, NativeQuery,
+    NativeRelationship, NativeTarget, Returns, code_parts,
+};
+
 use graphloom_vocab::{
-    ColumnName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName,
-    SourceName,
+    ColumnName, GraphqlName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName,
+    RoleName, SourceName,
 };
 use indexmap::IndexMap;
 
@@ -32,12 +39,16 @@ pub struct Source {
     pub tables: IndexMap<QualifiedTable, Table>,
     /// Tracked functions in document order.
     pub functions: IndexMap<QualifiedFunction, Function>,
+    /// Native queries in document order.
+    pub native_queries: IndexMap<GraphqlName, NativeQuery>,
+    /// Logical models in document order.
+    pub logical_models: IndexMap<GraphqlName, LogicalModel>,
     /// How to connect; whole, as given.
     pub configuration: SourceConfiguration,
     /// Naming of what it adds to the schema.
     pub customization: SourceCustomization,
-    /// `native_queries`, `logical_models`, `stored_procedures`, `query_tags`, `health_check` and
-    /// unknown keys.
+    /// `stored_procedures`, `query_tags`, `health_check` and unknown keys; of kinds other than
+    /// `postgres` everything that is theirs.
     pub extra: JsonObject,
 }
 
@@ -210,8 +221,15 @@ pub enum RelationshipUsing {
         /// Which row a nested insert writes first.
         insertion_order: Option<InsertionOrder>,
     },
-    /// `manual_configuration` to a native query or anything else not built yet; as given.
-    Unsupported(Json),
+    /// `manual_configuration` to a native query.
+    ManualQuery {
+        /// The native query.
+        remote_native_query: GraphqlName,
+        /// Ours to theirs, in document order.
+        column_mapping: IndexMap<ColumnName, ColumnName>,
+        /// Kept; nothing is written into a native query.
+        insertion_order: Option<InsertionOrder>,
+    },
 }
 
 /// Which row a nested insert writes first.

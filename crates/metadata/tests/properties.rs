@@ -4,13 +4,14 @@
 use graphloom_metadata::Metadata;
 use graphloom_metadata::types::{
     ColumnConfiguration, Columns, Comment, ComputedField, ConnectionInfo, DatabaseUrl,
-    DeletePermission, Function, InheritedRole, InsertPermission, InsertionOrder, Permission,
-    Relationship, RelationshipUsing, RootFieldConfiguration, SelectPermission, Source,
-    SourceConfiguration, SourceCustomization, Table, TableConfiguration, UpdatePermission,
+    DeletePermission, Function, InheritedRole, InsertPermission, InsertionOrder, LogicalModel,
+    Model, ModelField, ModelType, NativeArgument, NativeQuery, NativeRelationship, NativeTarget,
+    Permission, Relationship, RelationshipUsing, Returns, RootFieldConfiguration, SelectPermission,
+    Source, SourceConfiguration, SourceCustomization, Table, TableConfiguration, UpdatePermission,
 };
 use graphloom_vocab::{
-    ColumnName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName,
-    SourceName,
+    ColumnName, GraphqlName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName,
+    RoleName, SourceName,
 };
 use indexmap::IndexMap;
 use proptest::collection::vec;
@@ -218,6 +219,16 @@ fn manual() -> impl Strategy<Value = RelationshipUsing> {
     )
 }
 
+fn manual_query() -> impl Strategy<Value = RelationshipUsing> {
+    (name_of_type(), vec((column(), column()), 0..3)).prop_map(|(query, mapping)| {
+        RelationshipUsing::ManualQuery {
+            remote_native_query: query,
+            column_mapping: mapping.into_iter().collect(),
+            insertion_order: None,
+        }
+    })
+}
+
 fn remote_key() -> impl Strategy<Value = RelationshipUsing> {
     (table_name(), vec(column(), 1..3))
         .prop_map(|(table, columns)| RelationshipUsing::ForeignKeyOnRemote { table, columns })
@@ -326,8 +337,13 @@ fn table() -> impl Strategy<Value = Table> {
         permissions(update_permission()),
         permissions(delete_permission()),
     );
-    let object_relationships = relationships(prop_oneof![own_key(), remote_key(), manual()]);
-    let array_relationships = relationships(prop_oneof![remote_key(), manual()]);
+    let object_relationships = relationships(prop_oneof![
+        own_key(),
+        remote_key(),
+        manual(),
+        manual_query()
+    ]);
+    let array_relationships = relationships(prop_oneof![remote_key(), manual(), manual_query()]);
     (
         (table_name(), any::<bool>(), configuration()),
         object_relationships,
@@ -413,27 +429,154 @@ fn customization() -> impl Strategy<Value = SourceCustomization> {
     )
 }
 
+fn name_of_type() -> impl Strategy<Value = GraphqlName> {
+    graphql_name().prop_map(GraphqlName::new)
+}
+
+fn model_type() -> impl Strategy<Value = ModelType> {
+    let scalar = (name(), any::<bool>())
+        .prop_map(|(scalar, nullable)| ModelType::Scalar { scalar, nullable });
+    let model = (name_of_type(), any::<bool>())
+        .prop_map(|(name, nullable)| ModelType::Model { name, nullable });
+    prop_oneof![scalar, model].prop_recursive(2, 4, 1, |inner| {
+        (inner, any::<bool>()).prop_map(|(of, nullable)| ModelType::Array {
+            of: Box::new(of),
+            nullable,
+        })
+    })
+}
+
+/// Of one field at most: the order of fields is that of the rows' columns.
+fn model() -> impl Strategy<Value = Model> {
+    let field = (column(), model_type(), option::of(name()), unknown()).prop_map(
+        |(name, ty, description, extra)| ModelField {
+            name,
+            ty,
+            description,
+            extra,
+        },
+    );
+    (
+        option::of(field),
+        permissions(select_permission()),
+        unknown(),
+    )
+        .prop_map(|(field, select_permissions, extra)| Model {
+            fields: field.into_iter().map(|f| (f.name.clone(), f)).collect(),
+            select_permissions,
+            extra,
+        })
+}
+
+fn logical_model() -> impl Strategy<Value = LogicalModel> {
+    (name_of_type(), model(), option::of(name()), unknown()).prop_map(
+        |(name, model, description, extra)| LogicalModel {
+            name,
+            model: Model {
+                extra: JsonObject::new(),
+                ..model
+            },
+            description,
+            extra,
+        },
+    )
+}
+
+fn native_relationships() -> impl Strategy<Value = IndexMap<RelationshipName, NativeRelationship>> {
+    let target = prop_oneof![
+        table_name().prop_map(NativeTarget::Table),
+        name_of_type().prop_map(NativeTarget::Query),
+    ];
+    let mapping = vec((column(), column()), 0..3);
+    let relationship = (
+        name(),
+        target,
+        mapping,
+        option::of(name()),
+        unknown(),
+        unknown(),
+    )
+        .prop_map(|(name, target, mapping, comment, below, mut extra)| {
+            if !below.is_empty() {
+                extra.insert("using".to_owned(), Json::Object(below));
+            }
+            let relationship = NativeRelationship {
+                name: RelationshipName::new(name),
+                target,
+                column_mapping: mapping.into_iter().collect(),
+                insertion_order: Some(InsertionOrder::AfterParent),
+                comment,
+                extra,
+            };
+            (relationship.name.clone(), relationship)
+        });
+    vec(relationship, 0..3).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn native_query() -> impl Strategy<Value = NativeQuery> {
+    let argument = (name(), any::<bool>(), option::of(name()), unknown()).prop_map(
+        |(ty, nullable, description, extra)| NativeArgument {
+            ty,
+            nullable,
+            description,
+            extra,
+        },
+    );
+    let returns = prop_oneof![
+        name_of_type().prop_map(Returns::Named),
+        model().prop_map(Returns::Inline),
+    ];
+    (
+        name_of_type(),
+        returns,
+        vec((name(), argument), 0..3),
+        native_relationships(),
+        native_relationships(),
+        unknown(),
+    )
+        .prop_map(
+            |(name, returns, arguments, arrays, objects, extra)| NativeQuery {
+                description: Some(name.as_str().to_owned()),
+                root_field_name: name,
+                code: "SELECT {{a}}".to_owned(),
+                returns,
+                arguments: arguments.into_iter().collect(),
+                array_relationships: arrays,
+                object_relationships: objects,
+                extra,
+            },
+        )
+}
+
 fn source() -> impl Strategy<Value = Source> {
     (
         prop_oneof![Just("default".to_owned()), name()],
         vec(table(), 0..3),
         vec(function(), 0..3),
+        (vec(native_query(), 0..2), vec(logical_model(), 0..2)),
         source_configuration(),
         customization(),
         unknown(),
     )
         .prop_map(
-            |(name, tables, functions, configuration, customization, extra)| Source {
-                name: SourceName::new(name),
-                kind: "postgres".to_owned(),
-                tables: tables.into_iter().map(|t| (t.table.clone(), t)).collect(),
-                functions: functions
-                    .into_iter()
-                    .map(|f| (f.function.clone(), f))
-                    .collect(),
-                configuration,
-                customization,
-                extra,
+            |(name, tables, functions, (queries, models), configuration, customization, extra)| {
+                Source {
+                    native_queries: queries
+                        .into_iter()
+                        .map(|q| (q.root_field_name.clone(), q))
+                        .collect(),
+                    logical_models: models.into_iter().map(|m| (m.name.clone(), m)).collect(),
+                    name: SourceName::new(name),
+                    kind: "postgres".to_owned(),
+                    tables: tables.into_iter().map(|t| (t.table.clone(), t)).collect(),
+                    functions: functions
+                        .into_iter()
+                        .map(|f| (f.function.clone(), f))
+                        .collect(),
+                    configuration,
+                    customization,
+                    extra,
+                }
             },
         )
 }

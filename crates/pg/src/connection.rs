@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use graphloom_catalog::ResultColumn;
 use tokio_postgres::Row;
 
 use crate::cache::Statement;
@@ -153,6 +154,28 @@ impl Connection {
         let result = result.map_err(|error| guard.session().explain(error));
         let result = guard.finish(result);
         result.map_err(|error| with_context(error, text, &[], Prepared::No))
+    }
+
+    /// The columns of a statement's result; it is prepared and not run. A transaction outlives a statement
+    /// that cannot be prepared.
+    pub async fn describe(&mut self, statement: &Statement) -> Result<Vec<ResultColumn>, PgError> {
+        let is_inside = self.held().transaction == TransactionState::Inside;
+        if is_inside {
+            self.script(include_str!("sql/savepoint.sql")).await?;
+        }
+        let mut guard = self.enter(Before::Clean)?;
+        let result = guard.session().describe(statement).await;
+        let result = guard.finish(result);
+        if is_inside {
+            let failed = self.held().transaction == TransactionState::Failed;
+            self.script(match failed {
+                true => include_str!("sql/rollback_to_savepoint.sql"),
+                false => include_str!("sql/release_savepoint.sql"),
+            })
+            .await?;
+            self.held_mut().transaction = TransactionState::Inside;
+        }
+        result.map_err(|error| with_context(error, statement.text(), &[], Prepared::Yes))
     }
 
     /// Begins a transaction at the pool's isolation level.

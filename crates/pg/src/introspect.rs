@@ -5,10 +5,12 @@
 //! `sql/tables.sql` for what is read and left out.
 
 mod enum_rows;
+mod named_types;
 mod rows;
 mod types;
 
 pub use enum_rows::introspect_enum_rows;
+pub use named_types::introspect_named_types;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -54,7 +56,7 @@ pub async fn introspect(connection: &mut Connection) -> Result<Catalog, PgError>
         server_version_num: connection.server_version_num(),
         tables: introspect_tables(connection, Scope::All).await?,
         functions: introspect_functions(connection, Scope::All).await?,
-        enum_rows: HashMap::new(),
+        ..Catalog::default()
     })
 }
 
@@ -73,7 +75,7 @@ pub async fn introspect_tables(
         match row {
             Row::Type(row) => types.add(row),
             Row::Table(row) => tables.push(row),
-            Row::Function(_) => {}
+            Row::Function(_) | Row::Named(..) => {}
         }
     }
     tables
@@ -99,7 +101,7 @@ pub async fn introspect_functions(
         match row {
             Row::Type(row) => types.add(row),
             Row::Function(row) => rows.push(row),
-            Row::Table(_) => {}
+            Row::Table(_) | Row::Named(..) => {}
         }
     }
     rows.sort_by_key(|row| row.oid);

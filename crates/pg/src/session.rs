@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
+use graphloom_catalog::ResultColumn;
+use graphloom_vocab::ColumnName;
 use postgres_types::Type;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
@@ -181,6 +183,23 @@ impl Session {
             Retry::Once => self.freshly_prepared_rows(statement, parameters).await,
             Retry::Never => Err(error),
         }
+    }
+
+    /// The columns of a statement's result.
+    pub(crate) async fn describe(
+        &self,
+        statement: &Statement,
+    ) -> Result<Vec<ResultColumn>, PgError> {
+        let prepared = self.client.prepare(statement.text()).await;
+        let prepared = prepared.map_err(|error| self.explain(error))?;
+        let columns = prepared.columns().iter();
+        Ok(columns
+            .map(|column| ResultColumn {
+                name: ColumnName::new(column.name()),
+                type_oid: column.type_().oid(),
+                type_name: column.type_().name().into(),
+            })
+            .collect())
     }
 
     async fn freshly_prepared_rows(

@@ -4,6 +4,7 @@
 //! the table's own columns) is refused here, so callers decode through `object` or `array`.
 
 use graphloom_vocab::{ColumnName, Error, Json, JsonObject, Result};
+use indexmap::IndexMap;
 
 use super::{Decode, Fields, below_key, map_entries};
 use crate::types::{InsertionOrder, Relationship, RelationshipUsing};
@@ -99,9 +100,6 @@ fn read_using(
         (Some(_), Some(_)) => return Err(neither_nor_both("only")),
     };
     let using = using.map_err(|error| below_key(error, key))?;
-    if let RelationshipUsing::Unsupported(_) = using {
-        return Ok(RelationshipUsing::Unsupported(json.clone()));
-    }
     let mut unknown = fields.rest();
     if !below.is_empty() {
         unknown.insert(key.to_owned(), Json::Object(below));
@@ -155,18 +153,26 @@ fn read_manual(json: &Json, unknown: &mut JsonObject) -> Result<RelationshipUsin
         ));
     }
     let mut fields = Fields::of(json, "RelManualConfig")?;
-    if fields.has("remote_native_query") {
-        return Ok(RelationshipUsing::Unsupported(Json::Null));
-    }
-    let using = RelationshipUsing::Manual {
-        remote_table: fields.required("remote_table")?,
-        column_mapping: fields.required_with("column_mapping", |json| {
-            map_entries(json, |name| ColumnName::new(name), ColumnName::decode)
-        })?,
-        insertion_order: fields.optional("insertion_order")?,
+    let using = if fields.has("remote_native_query") {
+        RelationshipUsing::ManualQuery {
+            remote_native_query: fields.required("remote_native_query")?,
+            column_mapping: fields.required_with("column_mapping", mapping)?,
+            insertion_order: fields.optional("insertion_order")?,
+        }
+    } else {
+        RelationshipUsing::Manual {
+            remote_table: fields.required("remote_table")?,
+            column_mapping: fields.required_with("column_mapping", mapping)?,
+            insertion_order: fields.optional("insertion_order")?,
+        }
     };
     *unknown = fields.rest();
     Ok(using)
+}
+
+/// `{"ours": "theirs"}`
+pub(super) fn mapping(json: &Json) -> Result<IndexMap<ColumnName, ColumnName>> {
+    map_entries(json, |name| ColumnName::new(name), ColumnName::decode)
 }
 
 impl Decode for InsertionOrder {

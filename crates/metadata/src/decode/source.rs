@@ -6,11 +6,15 @@ use graphloom_vocab::{Error, Json, JsonObject, Result, RoleName};
 use indexmap::IndexMap;
 
 use super::names::graphql_name;
+use super::native::tracked;
 use super::table::refuse_duplicate_names;
 use super::{Decode, Fields, Kept, below_index, is_empty, text};
-use crate::types::{Function, Source, SourceConfiguration, SourceCustomization, Table};
+use crate::types::{
+    Function, LogicalModel, NativeQuery, Source, SourceConfiguration, SourceCustomization, Table,
+};
 
-/// Keys of a source that are kept as they are, in the order of an export.
+/// Keys of a source that are kept as they are, in the order of an export. A Postgres source's native
+/// queries and logical models are read.
 pub(crate) const KEPT: [Kept; 5] = [
     Kept::list("native_queries", "root_field_name"),
     Kept::list("stored_procedures", "stored_procedure"),
@@ -37,11 +41,18 @@ impl Decode for Source {
             kind: kind.to_owned(),
             tables: tables(fields.required("tables")?),
             functions: functions(fields.or_default("functions")?),
+            native_queries: tracked(&mut fields, "native_queries", |query: &NativeQuery| {
+                query.root_field_name.clone()
+            })?,
+            logical_models: tracked(&mut fields, "logical_models", |model: &LogicalModel| {
+                model.name.clone()
+            })?,
             configuration: fields.required("configuration")?,
             customization: fields.or_default("customization")?,
             extra: JsonObject::new(),
         };
-        for kept in &KEPT {
+        // What is read already is not kept besides.
+        for kept in [&KEPT[1], &KEPT[3], &KEPT[4]] {
             fields.keep(kept, &mut source.extra);
         }
         source.extra.extend(fields.rest());
@@ -73,6 +84,8 @@ impl Source {
             kind: kind.to_owned(),
             tables: IndexMap::new(),
             functions: IndexMap::new(),
+            native_queries: IndexMap::new(),
+            logical_models: IndexMap::new(),
             configuration: SourceConfiguration {
                 extra: configuration,
                 ..SourceConfiguration::default()

@@ -2,6 +2,7 @@
 
 use graphloom_vocab::{ColumnName, Json, QualifiedTable};
 
+use super::native::manual;
 use super::{Writer, table_name};
 use crate::types::{InsertionOrder, Relationship, RelationshipUsing};
 
@@ -29,20 +30,19 @@ impl RelationshipUsing {
                 column_mapping,
                 insertion_order,
             } => {
-                let mut pairs: Vec<_> = column_mapping.iter().collect();
-                pairs.sort_by_key(|(ours, _)| *ours);
-                let mut mapping = Writer::default();
-                for (ours, theirs) in pairs {
-                    mapping.put(ours.as_str(), theirs.as_str());
-                }
-                let mut manual = Writer::default();
-                manual.put("column_mapping", Json::Object(mapping.0));
-                let order = insertion_order.map(InsertionOrder::as_str);
-                manual.put("insertion_order", order.map_or(Json::Null, Json::from));
+                let mut manual = manual(column_mapping, *insertion_order);
                 manual.put("remote_table", table_name(remote_table));
                 ("manual_configuration", Json::Object(manual.0))
             }
-            Self::Unsupported(json) => return json.clone(),
+            Self::ManualQuery {
+                remote_native_query,
+                column_mapping,
+                insertion_order,
+            } => {
+                let mut manual = manual(column_mapping, *insertion_order);
+                manual.put("remote_native_query", remote_native_query.as_str());
+                ("manual_configuration", Json::Object(manual.0))
+            }
         };
         let mut using = Writer::default();
         using.put(key, value);

@@ -5,7 +5,8 @@ use graphloom_vocab::{Json, JsonObject};
 use super::{Writer, canonical, canonical_object, function_name, sorted_values};
 use crate::decode::{READ_COMMITTED, SOURCE_KEPT};
 use crate::types::{
-    ConnectionInfo, DatabaseUrl, Function, Source, SourceConfiguration, SourceCustomization, Table,
+    ConnectionInfo, DatabaseUrl, Function, LogicalModel, NativeQuery, Source, SourceConfiguration,
+    SourceCustomization, Table,
 };
 
 impl Source {
@@ -25,8 +26,22 @@ impl Source {
             source.put_some("functions", self.extra.get("functions").cloned());
         }
         let [native_queries, procedures, models, query_tags, health_check] = &SOURCE_KEPT;
-        for kept in [native_queries, procedures, models] {
-            source.put_kept(kept, &self.extra);
+        if self.is_postgres() {
+            let queries = sorted_values(&self.native_queries).into_iter();
+            source.put_non_empty(
+                "native_queries",
+                queries.map(NativeQuery::to_json).collect(),
+            );
+            source.put_kept(procedures, &self.extra);
+            let models = sorted_values(&self.logical_models).into_iter();
+            source.put_non_empty(
+                "logical_models",
+                models.map(LogicalModel::to_json).collect(),
+            );
+        } else {
+            for kept in [native_queries, procedures, models] {
+                source.put_kept(kept, &self.extra);
+            }
         }
         if self.is_postgres() {
             source.put("configuration", self.configuration.to_json());

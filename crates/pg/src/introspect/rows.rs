@@ -1,17 +1,19 @@
-//! The rows of `sql/tables.sql` and `sql/functions.sql` as they are sent.
+//! The rows of `sql/tables.sql`, `sql/functions.sql` and `sql/types.sql` as they are sent.
 //!
 //! Lists are arrays, not objects, where there are many of them: a large database has a hundred thousand
 //! columns.
 
 use serde::Deserialize;
 
-/// A row: one of three kinds, told apart by its only key.
+/// A row: one of four kinds, told apart by its only key.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Row {
     Type(TypeRow),
     Table(TableRow),
     Function(FunctionRow),
+    /// A name and the type it means.
+    Named(String, u32),
 }
 
 /// `[oid, schema, name, typtype, base, element, not null]`; base is 0 and element null where there is none.

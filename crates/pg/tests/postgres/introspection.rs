@@ -8,7 +8,7 @@ use graphloom_catalog::{
 };
 use graphloom_pg::{
     Connection, Pool, PoolOptions, Scope, connect_once, introspect, introspect_functions,
-    introspect_tables,
+    introspect_named_types, introspect_tables,
 };
 use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
@@ -362,4 +362,47 @@ async fn an_empty_and_a_large_database() {
             .values()
             .all(|t| t.columns.len() == 6 && t.foreign_keys.len() == 1)
     );
+}
+
+#[tokio::test]
+async fn types_are_found_by_the_names_people_give_them() {
+    let mut connection = with_schema("named_types").await;
+    let script = "CREATE TYPE public.weather AS ENUM ('sun'); CREATE DOMAIN public.few AS int4[]";
+    connection.simple(script).await.unwrap();
+    let names = [
+        "integer",
+        "INT",
+        "varchar(20)",
+        "numeric[]",
+        "timestamp with time zone",
+        "weather",
+        "public.weather",
+        "few",
+        "no such type",
+        "'); DROP TABLE x; --",
+        "",
+    ];
+    let names = names.map(str::to_owned);
+    let found = introspect_named_types(&mut connection, &names)
+        .await
+        .unwrap();
+    let mut shown: Vec<_> = found
+        .iter()
+        .map(|(name, ty)| format!("{name}: {}.{}", ty.schema, ty.name))
+        .collect();
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            "INT: pg_catalog.int4",
+            "few: public.few",
+            "integer: pg_catalog.int4",
+            "numeric[]: pg_catalog._numeric",
+            "timestamp with time zone: pg_catalog.timestamptz",
+            "varchar(20): pg_catalog.varchar",
+            "weather: public.weather",
+        ]
+    );
+    assert!(found["few"].element().is_some());
+    assert!(found["numeric[]"].oid != 0);
 }

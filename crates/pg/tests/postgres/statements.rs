@@ -298,3 +298,27 @@ async fn copy_in_a_users_sql_ends_in_an_error() {
     }
     pool.get().await.unwrap().simple("SELECT 1").await.unwrap();
 }
+
+#[tokio::test]
+async fn a_result_is_described_without_running() {
+    let mut connection = connection().await;
+    let good = Statement::new("SELECT 1 AS a, $1::text AS b, pg_sleep(100) AS c");
+    let columns = connection.describe(&good).await.unwrap();
+    let shown: Vec<_> = columns
+        .iter()
+        .map(|column| format!("{} {}", column.name, column.type_name))
+        .collect();
+    assert_eq!(shown, ["a int4", "b text", "c void"]);
+    let bad = Statement::new("SELECT nothing");
+    let error = connection.describe(&bad).await.unwrap_err();
+    assert_eq!(error.database().unwrap().sqlstate.as_str(), "42703");
+    // What fails inside a transaction leaves it as it was.
+    let mut transaction = connection.begin(AccessMode::ReadWrite).await.unwrap();
+    let create = transaction.simple("CREATE TABLE described (a int)").await;
+    create.unwrap();
+    transaction.describe(&bad).await.unwrap_err();
+    let read = Statement::new("SELECT a FROM described");
+    assert_eq!(transaction.describe(&read).await.unwrap().len(), 1);
+    let mut connection = transaction.commit().await.unwrap();
+    assert_eq!(connection.describe(&read).await.unwrap().len(), 1);
+}

@@ -1,0 +1,1 @@
+ROLLBACK TO SAVEPOINT graphloom_describe; RELEASE SAVEPOINT graphloom_describe
