@@ -6,6 +6,7 @@
 
 mod computed_field;
 mod function;
+mod native;
 mod permission;
 mod relationship;
 mod source;
@@ -22,6 +23,7 @@ use crate::dependency::{self, Dependent};
 use crate::error;
 use crate::source::Refresh;
 
+pub(crate) use native::{models as logical_models, queries as native_queries};
 pub(crate) use permission::remove as remove_permission;
 pub(crate) use source::{new_source, without_content};
 pub(crate) use table::{check_tracked, check_untracked, track, untrack, untrack_blockers};
@@ -82,6 +84,7 @@ pub(crate) fn apply(view: View<'_>, change: Change) -> Result<Applied> {
         }
         Change::CreateFunctionPermission(id, role) => function::create_permission(view, &id, &role),
         Change::DropFunctionPermission(id, role) => function::drop_permission(view, &id, &role),
+        Change::Native(change) => native::apply(view, *change),
     }
 }
 
@@ -145,7 +148,7 @@ pub(crate) fn refuse_dependents(
 /// Names of objects as inconsistencies have them.
 pub(crate) mod name {
     use graphloom_schema::RelationshipKind;
-    use graphloom_vocab::{QualifiedFunction, SourceName};
+    use graphloom_vocab::{GraphqlName, QualifiedFunction, SourceName};
 
     use crate::command::{PermissionKind, TableId};
 
@@ -171,6 +174,14 @@ pub(crate) mod name {
 
     pub(crate) fn function(source: &SourceName, function: &QualifiedFunction) -> String {
         format!("function {} in source {source}", function.display_name())
+    }
+
+    pub(crate) fn native_query(source: &SourceName, name: &GraphqlName) -> String {
+        format!("native_query {name} in source {source}")
+    }
+
+    pub(crate) fn logical_model(source: &SourceName, name: &GraphqlName) -> String {
+        format!("logical_model {name} in source {source}")
     }
 
     pub(crate) fn permission(id: &TableId, kind: PermissionKind, role: &str) -> String {

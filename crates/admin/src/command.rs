@@ -2,13 +2,14 @@
 
 use graphloom_metadata::Document;
 use graphloom_metadata::types::{
-    Comment, ComputedField, DeletePermission, InsertPermission, Permission, Relationship,
-    SelectPermission, SourceConfiguration, SourceCustomization, TableConfiguration,
-    UpdatePermission,
+    Comment, ComputedField, DeletePermission, InsertPermission, LogicalModel, NativeQuery,
+    Permission, Relationship, SelectPermission, SourceConfiguration, SourceCustomization,
+    TableConfiguration, UpdatePermission,
 };
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{
-    Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName, SourceName,
+    GraphqlName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName, RoleName,
+    SourceName,
 };
 
 use crate::legacy::{Count, Select};
@@ -34,6 +35,10 @@ pub(crate) enum Command {
     Export(Version),
     /// `get_inconsistent_metadata`
     GetInconsistent,
+    /// `get_native_query`: all of a source.
+    GetNativeQueries(SourceName),
+    /// `get_logical_model`: all of a source.
+    GetLogicalModels(SourceName),
     /// `get_catalog_state`
     GetCatalogState,
     /// `set_catalog_state`
@@ -87,6 +92,34 @@ pub(crate) enum Change {
     SetFunctionConfiguration(FunctionId, JsonObject),
     CreateFunctionPermission(FunctionId, RoleName),
     DropFunctionPermission(FunctionId, RoleName),
+    Native(Box<NativeChange>),
+}
+
+/// A change to native queries and logical models.
+#[derive(Clone, Debug)]
+pub(crate) enum NativeChange {
+    TrackQuery(SourceName, NativeQuery),
+    UntrackQuery(SourceName, GraphqlName),
+    TrackModel(SourceName, LogicalModel),
+    UntrackModel(SourceName, GraphqlName),
+    CreatePermission(ModelId, Permission<SelectPermission>),
+    DropPermission(ModelId, RoleName),
+}
+
+/// A shape of rows that has permissions.
+#[derive(Clone, Debug)]
+pub(crate) struct ModelId {
+    pub(crate) source: SourceName,
+    pub(crate) owner: ModelOwner,
+}
+
+/// Whose shape it is.
+#[derive(Clone, Debug)]
+pub(crate) enum ModelOwner {
+    /// A logical model's.
+    Model(GraphqlName),
+    /// A native query's own.
+    Query(GraphqlName),
 }
 
 /// A table of a source.
@@ -337,6 +370,8 @@ impl Command {
             Self::Export(_)
             | Self::GetInconsistent
             | Self::GetCatalogState
+            | Self::GetNativeQueries(_)
+            | Self::GetLogicalModels(_)
             | Self::SetCatalogState(..)
             | Self::Insert(_)
             | Self::Select(_)

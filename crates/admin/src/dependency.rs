@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use graphloom_metadata::types::{Columns, RelationshipUsing, Source, Table};
+use graphloom_metadata::types::{Columns, NativeTarget, RelationshipUsing, Source, Table};
 use graphloom_schema::{ComputedReturn, SourceInfo, TableInfo};
 use graphloom_vocab::{
-    ColumnName, Json, QualifiedFunction, QualifiedTable, RelationshipName, RoleName, SourceName,
+    ColumnName, GraphqlName, Json, QualifiedFunction, QualifiedTable, RelationshipName, RoleName,
+    SourceName,
 };
 
 use crate::apply::remove_permission;
@@ -22,6 +23,7 @@ pub(crate) enum Dependent {
     Permission(QualifiedTable, RoleName, PermissionKind),
     ComputedField(QualifiedTable, String),
     Function(QualifiedFunction),
+    NativeQuery(GraphqlName),
 }
 
 /// What may be depended on.
@@ -59,7 +61,7 @@ impl Dependent {
             Self::Relationship(table, _)
             | Self::Permission(table, ..)
             | Self::ComputedField(table, _) => Some(table),
-            Self::Function(_) => None,
+            Self::Function(_) | Self::NativeQuery(_) => None,
         }
     }
 
@@ -83,6 +85,9 @@ impl Dependent {
             }),
             Self::Function(function) => {
                 source.functions.shift_remove(function);
+            }
+            Self::NativeQuery(query) => {
+                source.native_queries.shift_remove(query);
             }
         }
     }
@@ -108,6 +113,7 @@ pub(crate) fn report(source: &SourceName, dependents: &[Dependent]) -> String {
                     format!("computed field {}.{name}", table.display_name())
                 }
                 Dependent::Function(name) => format!("function {}", name.display_name()),
+                Dependent::NativeQuery(name) => format!("native query {name}"),
             };
             format!("{object} in source \"{source}\"")
         })
@@ -137,6 +143,7 @@ pub(crate) fn dependents(source: &Source, info: &SourceInfo, targets: &[Target])
             add(&dependent, &Target::Table(function.returns.clone()));
         }
     }
+    native_queries(source, info, &mut add);
     found.into_iter().collect()
 }
 
@@ -162,6 +169,16 @@ type Add<'a> = dyn FnMut(&Dependent, &Target) + 'a;
 fn relationships(table: &Table, info: &TableInfo, add: &mut Add<'_>) {
     let all = table.object_relationships.values();
     for relationship in all.chain(table.array_relationships.values()) {
+        if let Some(native) = info.native_relationships.get(relationship.name.as_str()) {
+            let name = relationship.name.clone();
+            let dependent = Dependent::Relationship(table.table.clone(), name);
+            for (our, _) in &native.mapping {
+                add(
+                    &dependent,
+                    &Target::Column(table.table.clone(), our.clone()),
+                );
+            }
+        }
         let Some(resolved) = info.relationships.get(relationship.name.as_str()) else {
             continue;
         };
@@ -193,11 +210,30 @@ fn relationships(table: &Table, info: &TableInfo, add: &mut Add<'_>) {
                     add(&dependent, &Target::Column(theirs.clone(), column.clone()));
                 }
             }
-            RelationshipUsing::Manual { .. } | RelationshipUsing::Unsupported(_) => {
+            RelationshipUsing::Manual { .. } | RelationshipUsing::ManualQuery { .. } => {
                 for (our, their) in pairs {
                     add(&dependent, &Target::Column(ours.clone(), our));
                     add(&dependent, &Target::Column(theirs.clone(), their));
                 }
+            }
+        }
+    }
+}
+
+/// Those with relationships to tables depend on these; of what their code reads nothing is known.
+fn native_queries(source: &Source, info: &SourceInfo, add: &mut Add<'_>) {
+    for (name, query) in &info.native_queries {
+        if !source.native_queries.contains_key(name) {
+            continue;
+        }
+        let dependent = Dependent::NativeQuery(name.clone());
+        for relationship in query.relationships.values() {
+            let NativeTarget::Table(table) = &relationship.target else {
+                continue;
+            };
+            add(&dependent, &Target::Table(table.clone()));
+            for (_, theirs) in &relationship.mapping {
+                add(&dependent, &Target::Column(table.clone(), theirs.clone()));
             }
         }
     }

@@ -23,8 +23,21 @@ pub struct AdminOptions {
     pub sync_interval: Option<Duration>,
     /// `statement_timeout` of every session of a source; `None` leaves the server's.
     pub statement_timeout: Option<Duration>,
+    /// Whether native queries are held against the database when they are tracked and read.
+    pub native_queries: NativeQueries,
     /// Told what happens outside of any request, for the log.
     pub observer: Option<Observer>,
+}
+
+/// Whether statements that an admin wrote are held against the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NativeQueries {
+    /// Postgres prepares each; one that it does not take, or whose rows are not as declared, is
+    /// inconsistent.
+    #[default]
+    Checked,
+    /// They are served as declared (`HASURA_GRAPHQL_DISABLE_NATIVE_QUERY_VALIDATION`).
+    Trusted,
 }
 
 /// Receives [`AdminEvent`]s. Called from background tasks; must not block.

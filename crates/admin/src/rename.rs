@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use graphloom_metadata::types::{
-    Columns, Permission, Relationship, RelationshipUsing, Source, Table,
+    Columns, NativeRelationship, NativeTarget, Permission, Relationship, RelationshipUsing, Source,
+    Table,
 };
 use graphloom_schema::{SourceInfo, TableInfo};
 use graphloom_vocab::{ColumnName, Json, QualifiedTable, RelationshipName};
@@ -77,6 +78,25 @@ impl Renames {
                 (table.table.clone(), table)
             })
             .collect();
+        for query in source.native_queries.values_mut() {
+            let objects = query.object_relationships.values_mut();
+            for relationship in objects.chain(query.array_relationships.values_mut()) {
+                self.apply_to_native(relationship);
+            }
+        }
+    }
+
+    /// Their side of a native query's relationship to a table.
+    fn apply_to_native(&self, relationship: &mut NativeRelationship) {
+        let NativeTarget::Table(table) = &relationship.target else {
+            return;
+        };
+        let mapping = std::mem::take(&mut relationship.column_mapping);
+        relationship.column_mapping = mapping
+            .into_iter()
+            .map(|(ours, theirs)| (ours, self.new_column(table, &theirs)))
+            .collect();
+        relationship.target = NativeTarget::Table(self.new_table(table));
     }
 
     fn apply_to(&self, table: &mut Table, info: &SourceInfo) {
@@ -157,7 +177,18 @@ impl Renames {
                 remote_table: self.new_table(&remote_table),
                 insertion_order,
             },
-            using @ RelationshipUsing::Unsupported(_) => using,
+            RelationshipUsing::ManualQuery {
+                remote_native_query,
+                column_mapping,
+                insertion_order,
+            } => RelationshipUsing::ManualQuery {
+                column_mapping: column_mapping
+                    .into_iter()
+                    .map(|(ours, theirs)| (self.new_column(table, &ours), theirs))
+                    .collect(),
+                remote_native_query,
+                insertion_order,
+            },
         };
         Relationship {
             name: self.new_relationship(table, &old.name),

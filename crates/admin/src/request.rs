@@ -7,6 +7,7 @@
 mod args;
 mod function_args;
 mod names;
+mod native_args;
 
 use graphloom_metadata::decode::{below_index, below_key, mismatch};
 use graphloom_metadata::{Decode, Fields};

@@ -7,7 +7,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result};
 use serde_json::json;
 
 use crate::apply::{self, View};
-use crate::command::{Change, Client, Command, Version};
+use crate::command::{Change, Client, Command, NativeChange, Version};
 use crate::work::Work;
 use crate::{check, document, insert, legacy, many, run_sql};
 
@@ -34,6 +34,8 @@ async fn one(work: &mut Work, command: Command) -> Result<Json> {
         Command::Reload(reload) => document::reload(work, reload).await,
         Command::Export(version) => Ok(export(work, version)),
         Command::GetInconsistent => Ok(check::report(&work.candidate)),
+        Command::GetNativeQueries(source) => apply::native_queries(view(work), &source),
+        Command::GetLogicalModels(source) => apply::logical_models(view(work), &source),
         Command::GetCatalogState => get_catalog_state(work).await,
         Command::SetCatalogState(client, state) => set_catalog_state(work, client, &state).await,
         Command::RunSql(run) => run_sql::run(work, &run).await,
@@ -124,6 +126,7 @@ async fn atomic(work: &mut Work, items: Vec<Command>) -> Result<Json> {
             change,
             Change::CreateRelationship(..) | Change::DropRelationship(..)
         );
+        let is_allowed = is_allowed || is_tracking(&change);
         if !is_allowed {
             return Err(not_atomic());
         }
@@ -144,6 +147,20 @@ async fn atomic(work: &mut Work, items: Vec<Command>) -> Result<Json> {
     }
     work.keep(candidate, &refresh);
     Ok(success())
+}
+
+/// Native queries and logical models come and go together; their permissions do not.
+fn is_tracking(change: &Change) -> bool {
+    let Change::Native(change) = change else {
+        return false;
+    };
+    match **change {
+        NativeChange::TrackQuery(..)
+        | NativeChange::UntrackQuery(..)
+        | NativeChange::TrackModel(..)
+        | NativeChange::UntrackModel(..) => true,
+        NativeChange::CreatePermission(..) | NativeChange::DropPermission(..) => false,
+    }
 }
 
 fn not_atomic() -> Error {

@@ -191,7 +191,9 @@ async fn reconcile(
         diff.apply(source, info, run.cascade)?;
     }
     functions.apply(source, info, run.cascade)?;
-    let catalog = read_catalog(connection, source).await.map_err(internal)?;
+    let environment = work.shared.environment.clone();
+    let catalog = read_catalog(connection, source, &environment).await;
+    let catalog = catalog.map_err(internal)?;
     let runtime = work.runtime(&run.source)?.with_catalog(catalog, source);
     let candidate = work.candidate_with(metadata.into(), &run.source, runtime);
     Check::Nothing.run(work.schema(), &candidate)?;

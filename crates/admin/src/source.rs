@@ -3,6 +3,7 @@
 //! Reads no environment: the variables are handed in. A source that cannot be used is a value too
 //! ([`SourceFailure`]), so that the others are served.
 
+mod native;
 mod read;
 mod settings;
 
@@ -15,6 +16,7 @@ use graphloom_metadata::types::Source;
 use graphloom_pg::{PgError, PgErrorKind, Pool};
 use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
+use crate::options::NativeQueries;
 use read::Missing;
 pub(crate) use read::read_catalog;
 use settings::Resolved;
@@ -26,6 +28,8 @@ pub(crate) struct Environment {
     pub(crate) variables: HashMap<String, String>,
     /// `statement_timeout` of every session.
     pub(crate) statement_timeout: Option<Duration>,
+    /// Whether statements that an admin wrote are held against the database.
+    pub(crate) native_queries: NativeQueries,
 }
 
 /// A source that is in the document.
@@ -141,8 +145,11 @@ impl SourceRuntime {
             pool.is_some_and(|pool| resolved.is_of(pool))
         });
         match kept {
-            Some(kept) => kept.update(source, reread).await,
-            None => Self::read(Pool::new(resolved.connect, resolved.pool), source).await,
+            Some(kept) => kept.update(source, reread, environment).await,
+            None => {
+                let pool = Pool::new(resolved.connect, resolved.pool);
+                Self::read(pool, source, environment).await
+            }
         }
     }
 
@@ -163,10 +170,10 @@ impl SourceRuntime {
         }
     }
 
-    async fn read(pool: Pool, source: &Source) -> Self {
+    async fn read(pool: Pool, source: &Source, environment: &Environment) -> Self {
         let read = async {
             let mut connection = pool.get().await?;
-            read_catalog(&mut connection, source).await
+            read_catalog(&mut connection, source, environment).await
         };
         match read.await {
             Ok(catalog) => Self {
@@ -178,22 +185,24 @@ impl SourceRuntime {
         }
     }
 
-    async fn update(&self, source: &Source, reread: Reread) -> Self {
+    async fn update(&self, source: &Source, reread: Reread, environment: &Environment) -> Self {
         let pool = self
             .pool
             .clone()
             .expect("only a source with a pool is kept");
         let (catalog, again) = match (&self.catalog, reread) {
-            (_, Reread::All) => return Self::read(pool, source).await,
+            (_, Reread::All) => return Self::read(pool, source, environment).await,
             // It is tried again by itself, and when everything is reloaded.
             (Err(_), _) => return self.clone(),
             (Ok(catalog), Reread::Missing) => (catalog, Named::default()),
             (Ok(catalog), Reread::Only(named)) => (catalog, named),
         };
-        let Some(missing) = Missing::of(source, catalog, &self.known, again) else {
+        let missing = Missing::of(source, catalog, &self.known, again, environment);
+        let Some(missing) = missing else {
             return self.clone();
         };
-        match missing.read(&pool, source, Catalog::clone(catalog)).await {
+        let catalog = Catalog::clone(catalog);
+        match missing.read(&pool, source, environment, catalog).await {
             Ok(catalog) => self.with_catalog(catalog, source),
             Err(error) => Self::failed(Some(pool), SourceFailure::of(&error)),
         }

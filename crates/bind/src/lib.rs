@@ -15,6 +15,7 @@ mod fragments;
 mod input;
 mod introspection;
 mod limits;
+mod native;
 mod operation;
 mod order;
 mod predicate;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
 use graphloom_ir::{BoundOperation, OperationKind, Premise, RootField, RootValue, Rows};
-use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema};
+use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema, RootKind};
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
 
 use crate::Limits;
@@ -196,6 +196,18 @@ impl<'a> Binder<'a> {
                 let call = self.call(definition, call, collected)?;
                 let access = grant.access().with_rows(Rows::Function(Arc::new(call)));
                 let query = self.source_query(definition, *kind, &access, collected)?;
+                Ok(RootValue::Source(source.clone(), Box::new(query)))
+            }
+            FieldMeaning::NativeRoot {
+                source,
+                grant,
+                statement,
+            } => {
+                let statement = self.native_statement(definition, statement, collected)?;
+                let access = grant
+                    .access()
+                    .with_rows(Rows::Statement(Arc::new(statement)));
+                let query = self.source_query(definition, RootKind::List, &access, collected)?;
                 Ok(RootValue::Source(source.clone(), Box::new(query)))
             }
             FieldMeaning::Introspection => self

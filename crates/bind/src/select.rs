@@ -369,6 +369,8 @@ impl<'a> Binder<'a> {
                 };
                 Ok(FieldValue::Object(relationship.join(), Box::new(select)))
             }
+            FieldMeaning::NativeObject(rows) => self.native_row(definition, rows, collected),
+            FieldMeaning::NativeArray(rows) => self.native_rows(definition, rows, collected),
             FieldMeaning::Array(relationship) => self.array(definition, relationship, collected),
             FieldMeaning::ArrayAggregate(relationship) => {
                 let select =

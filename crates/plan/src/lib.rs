@@ -26,6 +26,7 @@ mod value;
 
 use graphloom_ir as ir;
 use graphloom_sql as sql;
+use graphloom_vocab::ColumnName;
 
 use crate::context::Context;
 pub use crate::value::typed_parameter;
@@ -91,6 +92,19 @@ pub fn draft(query: &ir::SourceQuery) -> StatementDraft {
         values: context.into_values(),
         result,
     }
+}
+
+/// The statement that asks Postgres what an admin's own gives: to be prepared, not to be run.
+pub fn describe(statement: &ir::NativeStatement, columns: &[ColumnName]) -> sql::SqlText {
+    let mut context = Context::default();
+    let alias = context.alias();
+    let from = call::native(&mut context, statement, alias);
+    let mut select = sql::Select::default().from(from);
+    for column in columns {
+        let column = sql::Expr::Column(alias, sql::Name::new(column.as_str()));
+        select.targets.push(sql::Target::unnamed(column));
+    }
+    sql::print(&sql::Statement::Select(select), sql::Layout::Line)
 }
 
 impl StatementDraft {

@@ -1,16 +1,23 @@
 //! All resolved metadata at one moment, and the role schemas made from it.
 
+mod native;
+
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use graphloom_catalog::{self as catalog, Catalog};
 use graphloom_metadata::Metadata;
-use graphloom_metadata::types::{self as metadata, ComputedField, Relationship, Source};
-use graphloom_vocab::{ColumnName, Json, QualifiedFunction, QualifiedTable, RoleName, SourceName};
+use graphloom_metadata::types::{
+    self as metadata, ComputedField, Relationship, RelationshipUsing, Source,
+};
+use graphloom_vocab::{
+    ColumnName, GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName, SourceName,
+};
 use indexmap::IndexMap;
 
 use crate::conflict::TakenNames;
 use crate::function::{self, ComputedFieldInfo, FunctionInfo};
+use crate::native::{LogicalModelInfo, NativeQueryInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
 use crate::role::RoleSchema;
 use crate::rule::RuleContext;
@@ -42,6 +49,10 @@ pub struct SourceInfo {
     pub tables: IndexMap<QualifiedTable, TableInfo>,
     /// Functions that can be served, in document order.
     pub functions: IndexMap<QualifiedFunction, FunctionInfo>,
+    /// Logical models that can be served, in document order.
+    pub logical_models: IndexMap<GraphqlName, Arc<LogicalModelInfo>>,
+    /// Native queries that can be served, in document order.
+    pub native_queries: IndexMap<GraphqlName, NativeQueryInfo>,
     /// Its naming.
     pub naming: Naming,
     /// `customization.root_fields.namespace`.
@@ -80,7 +91,11 @@ pub fn build(
 fn known_roles(sources: &IndexMap<SourceName, SourceInfo>) -> Vec<RoleName> {
     let tables = sources.values().flat_map(|source| source.tables.values());
     let roles = tables.flat_map(|table| table.select_permissions.keys());
-    let mut roles: Vec<_> = roles.cloned().collect();
+    let queries = sources
+        .values()
+        .flat_map(|source| source.native_queries.values());
+    let models = queries.flat_map(|query| query.model.select_permissions.keys());
+    let mut roles: Vec<_> = roles.chain(models).cloned().collect();
     roles.sort();
     roles.dedup();
     roles
@@ -167,8 +182,11 @@ impl SourceBuilder<'_> {
         self.computed_fields(&catalog, &mut tables);
         self.permissions(&mut tables);
         let functions = self.functions(&catalog, &tables);
+        let native = self.native(&catalog, &naming, &mut tables);
         Some(SourceInfo {
             functions,
+            logical_models: native.logical_models,
+            native_queries: native.native_queries,
             name: self.source.name.clone(),
             tables,
             naming,
@@ -283,7 +301,10 @@ impl SourceBuilder<'_> {
                         .values()
                         .map(|relationship| (relationship, RelationshipKind::Array)),
                 );
-            for (relationship, kind) in all {
+            let to_tables = all.filter(|(relationship, _)| {
+                !matches!(relationship.using, RelationshipUsing::ManualQuery { .. })
+            });
+            for (relationship, kind) in to_tables {
                 let result = relationship_info(relationship, kind, info, &resolved, &place);
                 match result {
                     Ok(relationship) => {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use graphloom_catalog::Table;
+use graphloom_catalog::PgType;
 use graphloom_metadata::Metadata;
 use graphloom_vocab::{GraphqlName, SourceName};
 
@@ -118,8 +118,13 @@ impl TakenNames {
             let naming = Naming::new(&source.customization, settings.naming_convention);
             for name in source.tables.keys() {
                 if let Some(table) = catalog.tables.get(name) {
-                    names.share_scalars(table, &naming);
+                    for column in &table.columns {
+                        names.share_scalars(&column.ty, &naming);
+                    }
                 }
+            }
+            for ty in catalog.types.values() {
+                names.share_scalars(ty, &naming);
             }
         }
         names
@@ -131,19 +136,16 @@ impl TakenNames {
             .or_insert_with(|| "every schema".to_owned());
     }
 
-    /// The scalars of a table's columns, and what compares them.
-    fn share_scalars(&mut self, table: &Table, naming: &Naming) {
-        for column in &table.columns {
-            let element = column.ty.element();
-            let Some(scalar) = scalar_name(element.unwrap_or(&column.ty)) else {
-                continue;
-            };
-            let suffixes = ["comparison_exp", "array_comparison_exp", "cast_exp"];
-            for suffix in suffixes {
-                self.share(naming.shared_type(scalar.as_str(), suffix));
-            }
-            self.share(scalar);
+    /// The scalar of a column's type, and what compares it.
+    fn share_scalars(&mut self, ty: &PgType, naming: &Naming) {
+        let Some(scalar) = scalar_name(ty.element().unwrap_or(ty)) else {
+            return;
+        };
+        let suffixes = ["comparison_exp", "array_comparison_exp", "cast_exp"];
+        for suffix in suffixes {
+            self.share(naming.shared_type(scalar.as_str(), suffix));
         }
+        self.share(scalar);
     }
 
     /// Takes a source's namespace: a root field and its type.
@@ -189,6 +191,54 @@ impl TakenNames {
         self.root_fields
             .extend(fields.into_iter().map(|field| (field, owner.to_owned())));
         Ok(())
+    }
+
+    /// Takes a logical model's types, or says which one somebody else has. Queries share a model, so the
+    /// same owner may take them again.
+    pub(crate) fn take_model(
+        &mut self,
+        names: [GraphqlName; 4],
+        owner: &str,
+    ) -> Result<(), String> {
+        for name in &names {
+            if self.types.get(name).is_none_or(|other| other != owner) {
+                self.check_type(name, owner)?;
+            }
+        }
+        let names = names.into_iter().map(|name| (name, owner.to_owned()));
+        self.types.extend(names);
+        Ok(())
+    }
+
+    /// Takes a native query's root field and types of its own, or says which one somebody else has.
+    pub(crate) fn take_query(
+        &mut self,
+        field: GraphqlName,
+        types: Vec<GraphqlName>,
+        namespace: Option<&str>,
+        owner: &str,
+    ) -> Result<(), String> {
+        let field = (namespace.map(str::to_owned), field);
+        self.check_field(&field, owner)?;
+        types
+            .iter()
+            .try_for_each(|name| self.check_type(name, owner))?;
+        let types = types.into_iter().map(|name| (name, owner.to_owned()));
+        self.types.extend(types);
+        self.root_fields.insert(field, owner.to_owned());
+        Ok(())
+    }
+
+    /// Takes a type that its owner can do without, if nobody else has it.
+    pub(crate) fn take_if_free(&mut self, name: &GraphqlName, owner: &str) -> bool {
+        if self.types.get(name).is_some_and(|other| other == owner) {
+            return true;
+        }
+        let is_free = self.check_type(name, owner).is_ok();
+        if is_free {
+            self.types.insert(name.clone(), owner.to_owned());
+        }
+        is_free
     }
 
     fn check_type(&self, name: &GraphqlName, owner: &str) -> Result<(), String> {

@@ -23,6 +23,8 @@ pub struct Inconsistency {
     pub reason: String,
     /// The object as the API shows it.
     pub definition: Json,
+    /// What the cause said, for native queries.
+    pub message: Option<Json>,
 }
 
 impl Inconsistency {
@@ -39,7 +41,14 @@ impl Inconsistency {
             name: name.into(),
             reason,
             definition,
+            message: None,
         }
+    }
+
+    /// The same with the cause's words.
+    pub fn with_message(self, message: Json) -> Self {
+        let message = Some(message);
+        Self { message, ..self }
     }
 
     /// Whether the object is as it should be and this build does not serve it yet.
@@ -49,14 +58,18 @@ impl Inconsistency {
         UNBUILT.iter().any(|words| self.reason.contains(words))
     }
 
-    /// `{"reason", "name", "type", "definition"}`.
+    /// `{"reason", "name", "type", "definition", "message"?}`.
     pub fn to_json(&self) -> Json {
-        json!({
+        let mut json = json!({
             "definition": self.definition,
             "name": self.name,
             "reason": self.reason,
             "type": self.kind,
-        })
+        });
+        if let Some(message) = &self.message {
+            json["message"] = message.clone();
+        }
+        json
     }
 }
 

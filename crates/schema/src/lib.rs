@@ -11,6 +11,7 @@ mod enumeration;
 mod function;
 mod inconsistency;
 mod naming;
+mod native;
 mod relationship;
 mod role;
 mod rule;
@@ -26,6 +27,7 @@ pub use function::{
 };
 pub use inconsistency::Inconsistency;
 pub use naming::{Naming, NamingConvention};
+pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};
 pub use role::RoleSchema;
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
@@ -34,6 +36,7 @@ pub use source::{FunctionPermissions, NullOperands, Numerics, Settings};
 pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
 pub use types::{
     CallMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
-    InputObjectType, InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, RowsMeaning,
-    ScalarType, TypeDefinition,
+    InputObjectType, InputValueDefinition, NativeArgumentInfo, NativeMeaning, NativePiece,
+    NativeRowsMeaning, ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType,
+    TypeDefinition,
 };

@@ -88,9 +88,10 @@ pub(crate) fn resolve(
             let order = insertion_order.unwrap_or(InsertionOrder::BeforeParent);
             (remote_table.clone(), mapping, true, order)
         }
-        RelationshipUsing::Unsupported(_) => {
-            return Err("relationships to native queries are not built yet".to_owned());
-        }
+        RelationshipUsing::ManualQuery {
+            remote_native_query,
+            ..
+        } => return Err(format!("\"{remote_native_query}\" is no table")),
     };
     if !place.tables.contains_key(&target) {
         return Err(not_tracked(&target));

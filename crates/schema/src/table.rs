@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 
 use crate::function::{ComputedFieldInfo, ComputedReturn};
 use crate::naming::Identifier;
+use crate::native::NativeRelationshipInfo;
 use crate::relationship::RelationshipInfo;
 use crate::rule::{RuleContext, compile_rule};
 use crate::{Naming, scalar};
@@ -28,6 +29,8 @@ pub struct TableInfo {
     pub columns: Vec<ColumnInfo>,
     /// By name in metadata.
     pub relationships: IndexMap<String, RelationshipInfo>,
+    /// Those that lead to native queries, by name in metadata.
+    pub native_relationships: IndexMap<String, NativeRelationshipInfo>,
     /// By field.
     pub computed_fields: IndexMap<String, ComputedFieldInfo>,
     /// What each role may read.
@@ -91,14 +94,28 @@ pub(crate) fn resolve(
     };
     Ok(TableInfo {
         enum_rows,
-        table: table.clone(),
+        configuration: tracked.configuration.clone(),
+        ..bare(table.clone(), identifier, columns)
+    })
+}
+
+/// A table with nothing but columns.
+pub(crate) fn bare(
+    table: Arc<catalog::Table>,
+    identifier: Identifier,
+    columns: Vec<ColumnInfo>,
+) -> TableInfo {
+    TableInfo {
+        table,
         identifier,
         columns,
         relationships: IndexMap::new(),
+        native_relationships: IndexMap::new(),
         computed_fields: IndexMap::new(),
         select_permissions: IndexMap::new(),
-        configuration: tracked.configuration.clone(),
-    })
+        enum_rows: None,
+        configuration: TableConfiguration::default(),
+    }
 }
 
 fn identifier(

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
-    AggregateFunction, Direction, FunctionCall, GrantedColumn, Join, Nulls, Operator, Output, Rows,
-    SelectGrant,
+    AggregateFunction, Direction, FunctionCall, GrantedColumn, Join, NativeStatement, Nulls,
+    Operator, Output, Rows, SelectGrant,
 };
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName};
 use indexmap::IndexMap;
@@ -239,6 +239,19 @@ pub enum FieldMeaning {
         /// The call.
         call: Arc<CallMeaning>,
     },
+    /// Rows of a native query.
+    NativeRoot {
+        /// The source it is run in.
+        source: SourceName,
+        /// What the role may read of its rows.
+        grant: Arc<SelectGrant>,
+        /// What is run.
+        statement: Arc<NativeMeaning>,
+    },
+    /// A native query's row that matches ours.
+    NativeObject(Arc<NativeRowsMeaning>),
+    /// A native query's rows that match ours.
+    NativeArray(Arc<NativeRowsMeaning>),
     /// A computed field that is a value.
     Computed(Arc<CallMeaning>, PgType, Output),
     /// A computed field that is rows.
@@ -294,6 +307,48 @@ pub struct CallMeaning {
     pub row: Option<QualifiedTable>,
 }
 
+/// A statement that an admin wrote, as a field runs it.
+#[derive(Clone, Debug)]
+pub struct NativeMeaning {
+    /// In order.
+    pub parts: Arc<[NativePiece]>,
+    /// What the request gives.
+    pub arguments: Arc<[NativeArgumentInfo]>,
+}
+
+/// A piece of such a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NativePiece {
+    /// SQL.
+    Text(Arc<str>),
+    /// The argument of that position.
+    Argument(usize),
+}
+
+/// An argument of such a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NativeArgumentInfo {
+    /// Its field in `args`.
+    pub field: GraphqlName,
+    /// Its type.
+    pub ty: PgType,
+    /// Whether null may be given, and is if nothing is.
+    pub nullable: bool,
+    /// For people.
+    pub description: Option<Arc<str>>,
+}
+
+/// A native query's rows as a relationship leads one role to them.
+#[derive(Clone, Debug)]
+pub struct NativeRowsMeaning {
+    /// What the role may read of them.
+    pub grant: Arc<SelectGrant>,
+    /// What is run.
+    pub statement: Arc<NativeMeaning>,
+    /// Our column and theirs.
+    pub mapping: Vec<(ColumnName, ColumnName)>,
+}
+
 /// Rows that a computed field returns, as one role may read them.
 #[derive(Clone, Debug)]
 pub struct RowsMeaning {
@@ -307,6 +362,17 @@ impl CallMeaning {
     /// The call without any value of the user's.
     pub fn implicit(&self) -> FunctionCall {
         implicit_call(&self.function, &self.arguments, self.row.as_ref())
+    }
+}
+
+impl NativeRowsMeaning {
+    /// The rows of a statement, each under the role's grant.
+    pub fn join(&self, statement: NativeStatement) -> Join {
+        let rows = Rows::Statement(Arc::new(statement));
+        Join {
+            access: self.grant.access().with_rows(rows),
+            mapping: self.mapping.clone(),
+        }
     }
 }
 

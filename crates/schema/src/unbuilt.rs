@@ -71,11 +71,7 @@ pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
         let definition = Json::from(source.name.as_str());
         found.push(Inconsistency::new("source", name, reason, definition));
     }
-    let kinds = [
-        ("native_queries", "native_query", "root_field_name"),
-        ("logical_models", "logical_model", "name"),
-        ("stored_procedures", "stored_procedure", "stored_procedure"),
-    ];
+    let kinds = [("stored_procedures", "stored_procedure", "stored_procedure")];
     for (key, kind, name_key) in kinds {
         for object in items(source.extra.get(key)) {
             let name = object

@@ -46,7 +46,8 @@ fn has_field(
     name: &RelationshipName,
 ) -> Result<bool> {
     let has_column = info.table.column(&ColumnName::new(name.as_str())).is_some();
-    let is_served = info.relationships.contains_key(name.as_str());
+    let is_served = info.relationships.contains_key(name.as_str())
+        || info.native_relationships.contains_key(name.as_str());
     let tables = &view.source_metadata(&id.source)?.tables;
     let is_defined = tables.get(&id.table).is_some_and(|table| {
         table.object_relationships.contains_key(name)
@@ -65,6 +66,9 @@ fn map(table: &mut Table, kind: RelationshipKind) -> &mut IndexMap<RelationshipN
 /// The kind of a relationship that is served.
 fn kind(info: &TableInfo, name: &RelationshipName) -> Result<RelationshipKind> {
     if let Some(relationship) = info.relationships.get(name.as_str()) {
+        return Ok(relationship.kind);
+    }
+    if let Some(relationship) = info.native_relationships.get(name.as_str()) {
         return Ok(relationship.kind);
     }
     if info.table.column(&ColumnName::new(name.as_str())).is_some() {

@@ -18,6 +18,8 @@ pub(crate) fn new_source(name: SourceName, configuration: SourceConfiguration) -
         kind: "postgres".to_owned(),
         tables: IndexMap::new(),
         functions: IndexMap::new(),
+        native_queries: IndexMap::new(),
+        logical_models: IndexMap::new(),
         configuration,
         customization: SourceCustomization::default(),
         extra: JsonObject::new(),

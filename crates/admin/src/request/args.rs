@@ -8,7 +8,7 @@ use graphloom_metadata::{Decode, Document, Fields};
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, SourceName};
 
-use super::function_args;
+use super::{function_args, native_args};
 use crate::command::{
     AddSource, AnyPermission, Cascade, Change, Client, Command, Enumeration, Existing,
     Inconsistencies, Insert, Many, MetadataCheck, PermissionKind, Reload, Replace, RunSql, SqlMode,
@@ -69,7 +69,10 @@ pub(super) fn of_source(name: &str) -> Option<Decoder> {
         "drop_update_permission" => |json| drop_permission(json, PermissionKind::Update),
         "drop_delete_permission" => |json| drop_permission(json, PermissionKind::Delete),
         "set_permission_comment" => set_permission_comment,
-        name => return function_args::of_source(name),
+        name => {
+            let of_function = function_args::of_source(name);
+            return of_function.or_else(|| native_args::of_source(name));
+        }
     })
 }
 

@@ -10,7 +10,7 @@ use graphloom_pg::{
 };
 use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
-use super::Named;
+use super::{Environment, Named, native};
 
 /// What a catalog lacks of what the document names.
 pub(super) struct Missing {
@@ -25,6 +25,7 @@ impl Missing {
         catalog: &Catalog,
         known: &HashSet<QualifiedTable>,
         again: Named,
+        environment: &Environment,
     ) -> Option<Self> {
         let names = source.tables.keys();
         let mut tables: HashSet<_> = names
@@ -48,6 +49,7 @@ impl Missing {
         let is_complete = missing.tables.is_empty()
             && missing.functions.is_empty()
             && known.iter().all(|name| source.tables.contains_key(name))
+            && native::is_known(source, catalog, environment.native_queries)
             && enums(source, catalog).all(|table| catalog.enum_rows.contains_key(&table.name));
         (!is_complete).then_some(missing)
     }
@@ -57,6 +59,7 @@ impl Missing {
         self,
         pool: &Pool,
         source: &Source,
+        environment: &Environment,
         mut catalog: Catalog,
     ) -> Result<Catalog, PgError> {
         let functions = wanted_functions(source);
@@ -71,6 +74,7 @@ impl Missing {
         let functions: Vec<_> = self.functions.into_iter().collect();
         let is_known = tables.is_empty()
             && functions.is_empty()
+            && native::is_known(source, &catalog, environment.native_queries)
             && enums(source, &catalog).all(|table| catalog.enum_rows.contains_key(&table.name));
         if is_known {
             return Ok(catalog);
@@ -85,6 +89,8 @@ impl Missing {
             catalog.functions.extend(read);
         }
         read_enums(&mut connection, source, &mut catalog).await?;
+        let checks = environment.native_queries;
+        native::read(&mut connection, source, checks, &mut catalog).await?;
         Ok(catalog)
     }
 }
@@ -107,6 +113,7 @@ fn enums<'a>(source: &'a Source, catalog: &'a Catalog) -> impl Iterator<Item = &
 pub(crate) async fn read_catalog(
     connection: &mut Connection,
     source: &Source,
+    environment: &Environment,
 ) -> Result<Catalog, PgError> {
     let mut catalog = Catalog {
         server_version_num: connection.server_version_num(),
@@ -121,6 +128,7 @@ pub(crate) async fn read_catalog(
         catalog.functions = introspect_functions(connection, Scope::Only(&functions)).await?;
     }
     read_enums(connection, source, &mut catalog).await?;
+    native::read(connection, source, environment.native_queries, &mut catalog).await?;
     Ok(catalog)
 }
 

@@ -194,7 +194,7 @@ mod tests {
         let url = "postgresql://u:secret@db.example/d";
         let environment = Environment {
             variables: HashMap::from([("DB".to_owned(), url.to_owned())]),
-            statement_timeout: None,
+            ..Environment::default()
         };
         Resolved::new(&configuration, &environment)
     }

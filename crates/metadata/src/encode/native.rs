@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use super::{Writer, sorted_values, table_name};
 use crate::types::{
     InsertionOrder, LogicalModel, Model, ModelField, ModelType, NativeArgument, NativeQuery,
-    NativeRelationship, NativeTarget, Returns,
+    NativeRelationship, NativeTarget, Permission, Returns,
 };
 
 impl NativeQuery {
@@ -123,7 +123,7 @@ impl Model {
         let permissions = sorted_values(&self.select_permissions).into_iter();
         model.put_non_empty(
             "select_permissions",
-            permissions.map(|permission| permission.to_json()).collect(),
+            permissions.map(Permission::to_json).collect(),
         );
         model
     }

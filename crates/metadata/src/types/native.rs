@@ -175,6 +175,15 @@ impl NativeQuery {
     pub fn parts(&self) -> Vec<CodePart<'_>> {
         code_parts(&self.code).unwrap_or_else(|| vec![CodePart::Text(&self.code)])
     }
+
+    /// The same without the semicolons and blanks it ends in, so that it can stand inside another statement.
+    pub fn trimmed_parts(&self) -> Vec<CodePart<'_>> {
+        let mut parts = self.parts();
+        if let Some(CodePart::Text(text)) = parts.last_mut() {
+            *text = text.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+        }
+        parts
+    }
 }
 
 impl ModelType {

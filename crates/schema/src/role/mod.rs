@@ -8,6 +8,7 @@ mod comparison;
 mod condition;
 mod function;
 mod introspection;
+mod native;
 mod order;
 mod predicate;
 mod table;
@@ -273,6 +274,7 @@ impl<'a> SourceTypes<'a> {
             self.table_roots(info, &grant, &mut roots);
         }
         self.function_roots(&mut roots);
+        self.native_roots(&mut roots);
         roots
     }
 

@@ -143,7 +143,7 @@ impl SourceTypes<'_> {
     }
 
     /// The shared `order_by` enum: one per naming convention, since its values are written in it too.
-    fn order_by_enum(&mut self) -> TypeRef {
+    pub(super) fn order_by_enum(&mut self) -> TypeRef {
         use Direction::{Ascending, Descending};
         let name = self.naming().shared_type("order", "by");
         if !self.types.contains(&name) {

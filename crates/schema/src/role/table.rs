@@ -107,6 +107,7 @@ impl SourceTypes<'_> {
         for relationship in info.relationships.values() {
             self.relationship_fields(relationship, &mut fields);
         }
+        self.native_relationship_fields(info.native_relationships.values(), &mut fields);
         for computed in self.visible_computed(info) {
             if let Some(field) = self.computed_field(info, computed) {
                 fields.insert(computed.field.clone(), field);
@@ -127,7 +128,7 @@ impl SourceTypes<'_> {
         }
     }
 
-    fn column_field(
+    pub(super) fn column_field(
         &self,
         info: &TableInfo,
         column: &ColumnInfo,
