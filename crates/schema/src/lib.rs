@@ -32,7 +32,7 @@ pub use relationship::{RelationshipInfo, RelationshipKind};
 pub use role::RoleSchema;
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
 pub use scalar::{output, scalar_name};
-pub use source::{FunctionPermissions, NullOperands, Numerics, Settings};
+pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings};
 pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
 pub use types::{
     CallMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,

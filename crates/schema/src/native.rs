@@ -122,7 +122,7 @@ impl LogicalModelInfo {
     }
 
     /// What a role may read of such rows.
-    pub(crate) fn grant(&self, role: &RoleName) -> Option<Arc<SelectGrant>> {
+    pub fn grant(&self, role: &RoleName) -> Option<Arc<SelectGrant>> {
         match role.is_admin() {
             true => Some(self.unrestricted.clone()),
             false => self.select_permissions.get(role).cloned(),

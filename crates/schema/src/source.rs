@@ -13,6 +13,8 @@ pub struct Settings {
     pub function_permissions: FunctionPermissions,
     /// `HASURA_GRAPHQL_V1_BOOLEAN_NULL_COLLAPSE`.
     pub null_operands: NullOperands,
+    /// `HASURA_GRAPHQL_EXPERIMENTAL_FEATURES`, as far as schemas depend on them.
+    pub features: Features,
 }
 
 /// What a condition is whose operand is null (`{_eq: null}`).
@@ -23,6 +25,60 @@ pub enum NullOperands {
     Refused,
     /// No condition at all, as the first version of the engine had it.
     Dropped,
+}
+
+/// An experimental feature that generated schemas depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Conditions have no aggregates of array relationships.
+    HideAggregationPredicates,
+    /// Subscriptions have no streams.
+    HideStreamFields,
+    /// Mutations have no `update_T_many`.
+    HideUpdateManyFields,
+    /// Arrays are scalars called as Postgres calls them.
+    DisablePostgresArrays,
+    /// Aggregates have groups.
+    GroupByAggregations,
+    /// A variable without value and default is as if it were not there, instead of null.
+    NoNullUnboundVariableDefault,
+}
+
+/// Experimental features that are switched on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features(u8);
+
+impl Feature {
+    /// By its name in the option; `None` for those that schemas do not depend on.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "hide_aggregation_predicates" => Self::HideAggregationPredicates,
+            "hide_stream_fields" => Self::HideStreamFields,
+            "hide_update_many_fields" => Self::HideUpdateManyFields,
+            "disable_postgres_arrays" => Self::DisablePostgresArrays,
+            "group_by_aggregations" => Self::GroupByAggregations,
+            "no_null_unbound_variable_default" => Self::NoNullUnboundVariableDefault,
+            _ => return None,
+        })
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl Features {
+    /// Whether a feature is switched on.
+    pub fn has(self, feature: Feature) -> bool {
+        self.0 & feature.bit() != 0
+    }
+}
+
+impl FromIterator<Feature> for Features {
+    fn from_iter<I: IntoIterator<Item = Feature>>(features: I) -> Self {
+        let features = features.into_iter();
+        Self(features.fold(0, |bits, feature| bits | feature.bit()))
+    }
 }
 
 /// Who may call a function that only reads.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub stringify_numeric_types: bool,
     /// Whether a condition whose operand is null is left out.
     pub drops_null_operands: bool,
+    /// Whether native queries are served as declared, without asking the database.
+    pub trust_native_queries: bool,
 }
 
 /// Where to listen, and how much of a client is borne.

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource};
+use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, NativeQueries};
 use graphloom_execute::{Engine, EngineOptions};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
 use graphloom_schema::{
-    FunctionPermissions, NamingConvention, NullOperands, Numerics, Settings as SchemaSettings,
+    Feature, FunctionPermissions, NamingConvention, NullOperands, Numerics,
+    Settings as SchemaSettings,
 };
 use graphloom_store::{InstanceId, Origin, Store};
 use graphloom_vocab::{Internal, Json};
@@ -93,6 +94,7 @@ fn admin_options(
     logs: &Logs,
 ) -> AdminOptions {
     let convention = settings.http.reported.naming_convention.as_deref();
+    let features = settings.http.reported.experimental_features.iter();
     let logs = logs.clone();
     AdminOptions {
         environment,
@@ -116,6 +118,12 @@ fn admin_options(
             } else {
                 NullOperands::Refused
             },
+            features: features.filter_map(|name| Feature::parse(name)).collect(),
+        },
+        native_queries: if settings.trust_native_queries {
+            NativeQueries::Trusted
+        } else {
+            NativeQueries::Checked
         },
         sync_interval: settings.database.sync_interval,
         statement_timeout: settings.database.statement_timeout,

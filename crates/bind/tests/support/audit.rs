@@ -43,6 +43,13 @@ struct Audit<'a> {
 
 impl Audit<'_> {
     fn grant(&self, table: &QualifiedTable) -> Arc<SelectGrant> {
+        if table.schema.as_str().is_empty() {
+            // Rows of a native query: no schema's name is empty.
+            let mut queries = self.source.native_queries.values();
+            let query = queries.find(|query| query.model.name.as_str() == table.name.as_str());
+            let grant = query.expect("a query of that model").model.grant(self.role);
+            return grant.unwrap_or_else(|| panic!("{table:?} is not for role {}", self.role));
+        }
         let info = &self.source.tables[table];
         if self.role.is_admin() {
             return Arc::new(SelectGrant::unrestricted(&info.table));

@@ -11,6 +11,7 @@
 //! view latest
 //!   id int4
 //! value color red -- a row of an enum table: its key, its comment
+//! type integer int4 -- a name that metadata gives a type (native queries)
 //! function search(word text, most int4 default) set row:article stable -- what it returns, volatility
 //! ```
 //!
@@ -44,6 +45,7 @@ pub(crate) fn parse(lines: &[&str]) -> Catalog {
     let mut tables: Vec<Table> = Vec::new();
     let mut functions: HashMap<_, Vec<Function>> = HashMap::new();
     let mut values: HashMap<_, Vec<EnumRow>> = HashMap::new();
+    let mut types = HashMap::new();
     for line in lines {
         let (text, comment) = match line.split_once(" -- ") {
             Some((text, comment)) => (text, Some(comment.trim().to_owned())),
@@ -60,6 +62,10 @@ pub(crate) fn parse(lines: &[&str]) -> Catalog {
         let words = words(text);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let Some(first) = words.first() else { continue };
+        if *first == "type" {
+            types.insert(words[1].to_owned(), pg_type(words[2]));
+            continue;
+        }
         if *first == "value" {
             let row = EnumRow {
                 value: words[2].to_owned(),
@@ -90,6 +96,8 @@ pub(crate) fn parse(lines: &[&str]) -> Catalog {
             .into_iter()
             .map(|(name, rows)| (name, rows.into()))
             .collect(),
+        types,
+        ..Catalog::default()
     }
 }
 

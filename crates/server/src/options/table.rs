@@ -217,7 +217,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("metadata-defaults", &["HASURA_GRAPHQL_METADATA_DEFAULTS"], Text,
         "JSON defaults of metadata").or("{}").status(NotBuilt),
     Opt::new("disable-native-query-validation", &["HASURA_GRAPHQL_DISABLE_NATIVE_QUERY_VALIDATION"], Switch,
-        "Do not check native queries against the database").or("false").status(NotBuilt),
+        "Do not check native queries against the database").or("false"),
     Opt::new("enable-remote-schema-permissions", &["HASURA_GRAPHQL_ENABLE_REMOTE_SCHEMA_PERMISSIONS"], Switch,
         "Permissions of remote schemas (none is served yet)").or("false").status(NotBuilt),
     Opt::new("remote-schema-prioritize-data", &["HASURA_GRAPHQL_REMOTE_SCHEMA_PRIORITIZE_DATA"], Switch,

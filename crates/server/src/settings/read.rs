@@ -28,6 +28,7 @@ impl Settings {
             auth: auth(values)?,
             stringify_numeric_types: values.boolean("stringify-numeric-types"),
             drops_null_operands: values.boolean("v1-boolean-null-collapse"),
+            trust_native_queries: values.boolean("disable-native-query-validation"),
         })
     }
 }
