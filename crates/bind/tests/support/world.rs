@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use graphloom_metadata::Metadata;
 use graphloom_schema::{
-    CatalogResult, NamingConvention, NullOperands, Numerics, SchemaCache, Settings, build,
+    CatalogResult, Feature, NamingConvention, NullOperands, Numerics, SchemaCache, Settings, build,
 };
 use graphloom_vocab::{Json, RoleName, SourceName};
 use serde_json::json;
@@ -74,14 +74,19 @@ pub(crate) fn parse(text: &str) -> World {
 
 fn settings(words: &[String]) -> Settings {
     let mut settings = Settings::default();
+    let mut features = Vec::new();
     for word in words {
         match word.as_str() {
             "stringify" => settings.numerics = Numerics::Strings,
             "graphql-default" => settings.naming_convention = NamingConvention::GraphqlDefault,
             "drop-null-operands" => settings.null_operands = NullOperands::Dropped,
-            other => panic!("{other:?} is no setting"),
+            other => {
+                let feature = Feature::parse(other);
+                features.push(feature.unwrap_or_else(|| panic!("{other:?} is no setting")));
+            }
         }
     }
+    settings.features = features.into_iter().collect();
     settings
 }
 

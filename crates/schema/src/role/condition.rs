@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::table::visible_columns;
 use super::{SourceTypes, input};
+use crate::Feature;
 use crate::function::ComputedReturn;
 use crate::relationship::RelationshipKind;
 use crate::table::TableInfo;
@@ -35,6 +36,10 @@ impl SourceTypes<'_> {
             let meaning = InputMeaning::ConditionColumn(granted.clone());
             fields.insert(column.field.clone(), input(None, ty, meaning));
         }
+        let hidden = self
+            .settings
+            .features
+            .has(Feature::HideAggregationPredicates);
         for relationship in info.relationships.values() {
             let target = self.source.tables.get(&relationship.target);
             if let (Some(meaning), Some(target), Some(field)) = (
@@ -44,6 +49,7 @@ impl SourceTypes<'_> {
             ) {
                 let ty = self.type_ref(target, "bool_exp");
                 if relationship.kind == RelationshipKind::Array
+                    && !hidden
                     && meaning.grant.aggregations() == Aggregations::Allowed
                 {
                     let ty = TypeRef::Named(self.predicate_type(target, ""));
