@@ -30,7 +30,7 @@ pub use premise::{Assumption, Observed, Premise, lookup};
 pub use select::{
     AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
     AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, ComputedSelect, Direction,
-    Distinct, Field, FieldValue, Join, Nulls, OrderBy, OrderTarget, Output, SelectArguments,
-    TableSelect,
+    Distinct, Field, FieldValue, GroupField, GroupFieldValue, GroupSelect, Join, Nulls, OrderBy,
+    OrderTarget, Output, SelectArguments, TableSelect,
 };
 pub use value::{Coercion, EnumValues, Input, TypedValue, Value, VariableUse};

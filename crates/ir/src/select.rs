@@ -176,6 +176,37 @@ pub enum AggregateFieldValue {
     Aggregate(Vec<AggregateOpField>),
     /// `nodes {…}`.
     Nodes(Vec<Field>),
+    /// `group_by {…}`.
+    Groups(GroupSelect),
+}
+
+/// Rows put together where some columns are equal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupSelect {
+    /// The columns; none: all rows are one group.
+    pub keys: Vec<GrantedColumn>,
+    /// In response order.
+    pub fields: Vec<GroupField>,
+}
+
+/// A response key and its value in a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupField {
+    /// The response key.
+    pub key: Arc<str>,
+    /// What stands there.
+    pub value: GroupFieldValue,
+}
+
+/// What a field of a group is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupFieldValue {
+    /// `__typename`.
+    Typename(Arc<str>),
+    /// `group_key {…}`: columns, null where the group is not made by them.
+    Key(Vec<AggregatedField>),
+    /// `aggregate {…}`.
+    Aggregate(Vec<AggregateOpField>),
 }
 
 /// A response key and its value inside `aggregate {…}`.

@@ -16,6 +16,7 @@ use graphloom_sql::{
 
 use crate::column::{granted, output};
 use crate::context::{Context, ROW_NUMBER, carry, carry_on};
+use crate::group;
 use crate::object::{Pairs, list_or_empty, object};
 use crate::rows::{self, Link, Ordering, Request};
 use crate::select::{Related, list, list_rows, pairs};
@@ -177,7 +178,7 @@ fn may_read_twice(select: &AggregateSelect) -> bool {
 }
 
 /// Whether the user asked for part of the rows only.
-fn has_window(arguments: &SelectArguments) -> bool {
+pub(crate) fn has_window(arguments: &SelectArguments) -> bool {
     arguments.limit.is_some() || arguments.offset.is_some() || !arguments.distinct_on.is_empty()
 }
 
@@ -221,6 +222,9 @@ fn nodes_only(context: &mut Context, link: Option<Link<'_>>, select: &AggregateS
         let value = match &field.value {
             AggregateFieldValue::Typename(name) => Expr::text(name),
             AggregateFieldValue::Aggregate(fields) => constants(context, fields),
+            AggregateFieldValue::Groups(groups) => {
+                Expr::subselect(group::groups(context, link, select, groups))
+            }
             AggregateFieldValue::Nodes(_) => list.take().expect("`nodes` stands here once"),
         };
         pairs.push((field.key.clone(), value));
@@ -246,6 +250,9 @@ fn whole(
         let value = match &field.value {
             AggregateFieldValue::Typename(name) => Expr::text(name),
             AggregateFieldValue::Aggregate(fields) => aggregates(context, source.row, fields),
+            AggregateFieldValue::Groups(groups) => {
+                Expr::subselect(group::groups(context, link, select, groups))
+            }
             AggregateFieldValue::Nodes(fields) => match source.nodes {
                 NodeRows::Apart => Expr::subselect(list(context, link, &listed(select, fields))),
                 NodeRows::Same => nodes(context, source.row, fields, None),
@@ -274,7 +281,7 @@ fn nodes(context: &mut Context, row: Alias, fields: &[Field], filter: Option<Exp
 }
 
 /// `json_build_object('count', count(*), 'max', json_build_object(…))`
-fn aggregates(context: &mut Context, row: Alias, fields: &[AggregateOpField]) -> Expr {
+pub(crate) fn aggregates(context: &mut Context, row: Alias, fields: &[AggregateOpField]) -> Expr {
     let mut pairs = Pairs::with_capacity(fields.len());
     for field in fields {
         let value = match &field.value {

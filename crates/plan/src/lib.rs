@@ -18,6 +18,7 @@ mod call;
 mod column;
 mod condition;
 mod context;
+mod group;
 mod object;
 mod order;
 mod rows;

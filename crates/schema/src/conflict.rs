@@ -13,7 +13,7 @@ use graphloom_vocab::{GraphqlName, SourceName};
 use crate::cache::CatalogResult;
 use crate::scalar::scalar_name;
 use crate::table::TableInfo;
-use crate::{Naming, Settings};
+use crate::{Feature, Naming, Settings};
 
 /// Names taken so far, over all sources, with what has them.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct TakenNames {
     types: HashMap<GraphqlName, String>,
     /// By namespace, since root fields of different namespaces do not meet.
     root_fields: HashMap<(Option<String>, GraphqlName), String>,
+    /// Whether tables have the types of [`GROUPS`].
+    groups: bool,
 }
 
 /// Types that every schema has.
@@ -60,6 +62,9 @@ const READ: &[&str] = &[
     "stream_cursor_input",
     "stream_cursor_value_input",
 ];
+
+/// Suffixes of the types made of every table where aggregates have groups.
+const GROUPS: &[&str] = &["group_by", "group_by_key", "group_by_key_fields"];
 
 /// Functions of aggregates: each makes `T_f_fields` and `T_f_order_by`.
 const FUNCTIONS: &[&str] = &[
@@ -107,7 +112,10 @@ impl TakenNames {
         catalogs: &HashMap<SourceName, CatalogResult>,
         settings: Settings,
     ) -> Self {
-        let mut names = Self::default();
+        let mut names = Self {
+            groups: settings.features.has(Feature::GroupByAggregations),
+            ..Self::default()
+        };
         for name in SHARED {
             names.share(GraphqlName::new(*name));
         }
@@ -171,7 +179,11 @@ impl TakenNames {
         namespace: Option<&str>,
         owner: &str,
     ) -> Result<(), String> {
-        let types = type_names(info, naming);
+        let mut types = type_names(info, naming);
+        if self.groups {
+            let groups = GROUPS.iter();
+            types.extend(groups.map(|suffix| naming.type_name(&info.identifier, suffix)));
+        }
         types
             .iter()
             .try_for_each(|name| self.check_type(name, owner))?;

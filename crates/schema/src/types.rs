@@ -116,6 +116,10 @@ pub enum InputMeaning {
     CountColumns,
     /// `count(distinct:)`.
     CountDistinct,
+    /// `group_by(keys:)`.
+    GroupKeys,
+    /// `column` of a grouping key.
+    GroupKeyColumn,
     /// `_and` of a condition.
     And,
     /// `_or` of a condition.
@@ -266,6 +270,10 @@ pub enum FieldMeaning {
     Aggregate,
     /// `nodes` of an aggregate selection.
     Nodes,
+    /// `group_by` of an aggregate selection.
+    GroupBy,
+    /// `group_key` of a group.
+    GroupKey,
     /// `count`.
     Count,
     /// `max {…}` and relatives.

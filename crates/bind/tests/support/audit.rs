@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use graphloom_ir::{
     AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, ArgumentValue, BoolExp,
-    BoundOperation, Comparison, Field, FieldValue, FunctionCall, GrantedColumn, Join, OperandValue,
-    OrderTarget, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
-    TableAccess, TableSelect,
+    BoundOperation, Comparison, Field, FieldValue, FunctionCall, GrantedColumn, GroupFieldValue,
+    GroupSelect, Join, OperandValue, OrderTarget, RootField, RootValue, Rows, SelectArguments,
+    SelectGrant, SourceQuery, TableAccess, TableSelect,
 };
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_vocab::{ColumnName, QualifiedTable, RoleName};
@@ -140,7 +140,31 @@ impl Audit<'_> {
             match &field.value {
                 AggregateFieldValue::Typename(_) => {}
                 AggregateFieldValue::Nodes(fields) => self.fields(table, fields),
+                AggregateFieldValue::Groups(groups) => self.groups(table, groups),
                 AggregateFieldValue::Aggregate(ops) => {
+                    for op in ops {
+                        self.op(table, &op.value);
+                    }
+                }
+            }
+        }
+    }
+
+    fn groups(&self, table: &QualifiedTable, groups: &GroupSelect) {
+        for key in &groups.keys {
+            self.granted(table, key);
+        }
+        for field in &groups.fields {
+            match &field.value {
+                GroupFieldValue::Typename(_) => {}
+                GroupFieldValue::Key(columns) => {
+                    for column in columns {
+                        if let AggregatedValue::Column(column, _) = &column.value {
+                            self.granted(table, column);
+                        }
+                    }
+                }
+                GroupFieldValue::Aggregate(ops) => {
                     for op in ops {
                         self.op(table, &op.value);
                     }
