@@ -76,7 +76,8 @@ fn statement(table: &Table, insert: &Insert) -> Result<(sql::Statement, Vec<Opti
         table: sql::Name::new(table.name.name.as_str()),
         alias: written,
         columns: names.iter().map(|name| sql::Name::new(*name)).collect(),
-        rows,
+        rows: sql::InsertRows::Values(rows),
+        conflict: None,
         returning: builder.returned(written, returning)?,
     };
     Ok((answer(write, read, returning), builder.values))

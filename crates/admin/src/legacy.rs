@@ -87,6 +87,8 @@ fn parameter(value: &TypedValue, session: &Session) -> Result<Option<String>> {
             )),
         },
         Value::SessionObject => Ok(Some(session.variables_json().to_string())),
-        Value::Variable(_) => Err(Error::unexpected("legacy queries have no variables")),
+        Value::Run(_) | Value::Variable(_) => {
+            Err(Error::unexpected("legacy queries have no variables"))
+        }
     }
 }

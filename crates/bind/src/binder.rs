@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use graphloom_graphql::Fragment;
-use graphloom_ir::{Assumption, Observed, Premise};
+use graphloom_ir::{Assumption, Observed, OperationKind, Premise};
 use graphloom_schema::RoleSchema;
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, PathSegment, Result};
 
@@ -12,6 +12,7 @@ use crate::variables::VariableRules;
 
 /// The state of one binding.
 pub(crate) struct Binder<'a> {
+    pub(crate) kind: OperationKind,
     pub(crate) schema: &'a RoleSchema,
     pub(crate) fragments: &'a HashMap<&'a GraphqlName, &'a Fragment>,
     pub(crate) rules: &'a VariableRules,

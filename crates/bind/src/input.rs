@@ -138,6 +138,47 @@ impl<'a> Binder<'a> {
         }
     }
 
+    /// Reads the outermost structure without noting anything: whoever asks notes the whole shape.
+    pub(crate) fn peek(value: InputRef<'a>) -> Opened<'a> {
+        let InputRef::Variable { name, path, value } = value else {
+            return match value {
+                InputRef::Literal(Literal::Null) => Opened::Null,
+                InputRef::Literal(Literal::Object(fields)) => {
+                    let part = |(key, value): &'a (GraphqlName, Literal)| {
+                        (key.as_str().to_owned(), InputRef::Literal(value))
+                    };
+                    Opened::Object(fields.iter().map(part).collect())
+                }
+                InputRef::Literal(Literal::List(items)) => {
+                    Opened::List(items.iter().map(InputRef::Literal).collect())
+                }
+                _ => Opened::Single,
+            };
+        };
+        let part = |segment: PathSegment, value: &'a Json| {
+            let mut path = path.clone();
+            path.push(segment);
+            let name = name.clone();
+            InputRef::Variable { name, path, value }
+        };
+        match value {
+            Json::Null => Opened::Null,
+            Json::Object(object) => {
+                let fields = object.iter();
+                let part = |(key, value): (&String, &'a Json)| {
+                    (key.clone(), part(PathSegment::Key(key.clone()), value))
+                };
+                Opened::Object(fields.map(part).collect())
+            }
+            Json::Array(items) => {
+                let items = items.iter().enumerate();
+                let part = |(index, value)| part(PathSegment::Index(index), value);
+                Opened::List(items.map(part).collect())
+            }
+            _ => Opened::Single,
+        }
+    }
+
     /// Reads an input object, refusing keys its type does not have.
     pub(crate) fn object(
         &mut self,
@@ -151,11 +192,36 @@ impl<'a> Binder<'a> {
                 "expected an object for type '{type_name}', but found {found}"
             ));
         };
+        self.check_keys(&fields, type_name)?;
+        Ok(fields)
+    }
+
+    /// The same without noting anything.
+    pub(crate) fn peek_object(
+        &mut self,
+        value: InputRef<'a>,
+        type_name: &GraphqlName,
+    ) -> Result<Vec<(String, InputRef<'a>)>> {
+        let found = value.describe();
+        let Opened::Object(fields) = Self::peek(value) else {
+            return self.fail(format!(
+                "expected an object for type '{type_name}', but found {found}"
+            ));
+        };
+        self.check_keys(&fields, type_name)?;
+        Ok(fields)
+    }
+
+    fn check_keys(
+        &mut self,
+        fields: &[(String, InputRef<'a>)],
+        type_name: &GraphqlName,
+    ) -> Result<()> {
         let schema = self.schema;
         let ty = schema
             .input_object(type_name)
             .expect("input types are in the role's schema");
-        for (key, _) in &fields {
+        for (key, _) in fields {
             if !is_graphql_name(key) {
                 return self.fail(format!(
                     "variable value contains object with key \"{key}\", which is not a legal \
@@ -168,7 +234,7 @@ impl<'a> Binder<'a> {
                 });
             }
         }
-        Ok(fields)
+        Ok(())
     }
 
     /// Reads a list; a single value is a list of one, null is refused.
@@ -360,7 +426,7 @@ impl InputRef<'_> {
         }
     }
 
-    fn to_input(&self) -> Input {
+    pub(crate) fn to_input(&self) -> Input {
         match self {
             Self::Literal(literal) => input(literal),
             Self::Variable { name, path, .. } => Input::Variable {

@@ -278,6 +278,11 @@ fn schema_field<'a>(schema: &'a RoleSchema, field: &str) -> Answer<'a> {
             .types
             .get(&schema.query_type)
             .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty))),
+        "mutationType" => schema
+            .mutation_type
+            .as_ref()
+            .and_then(|name| schema.types.get(name))
+            .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty))),
         "directives" => Answer::Many(KNOWN.iter().map(Subject::Directive).collect()),
         _ => Answer::Null,
     }

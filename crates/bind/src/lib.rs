@@ -13,8 +13,10 @@ mod condition;
 mod directives;
 mod fragments;
 mod input;
+mod insert;
 mod introspection;
 mod limits;
+mod mutation;
 mod native;
 mod operation;
 mod order;
@@ -24,4 +26,4 @@ mod variables;
 
 pub use limits::Limits;
 pub use operation::{bind, operation_kind, select_operation};
-pub use variables::{VariableRules, evaluate};
+pub use variables::{VariableRules, evaluate, input_json};

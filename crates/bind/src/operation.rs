@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
-use graphloom_ir::{BoundOperation, OperationKind, Premise, RootField, RootValue, Rows};
+use graphloom_ir::{BoundOperation, Mutation, OperationKind, Premise, RootField, RootValue, Rows};
 use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema, RootKind};
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
 
@@ -12,6 +12,7 @@ use crate::Limits;
 use crate::binder::Binder;
 use crate::collect::Collected;
 use crate::fragments;
+use crate::mutation::Bound;
 use crate::variables::VariableRules;
 
 /// The operation that a request means.
@@ -76,7 +77,9 @@ pub fn bind(
     let checked = fragments::check(document, operation, limits)?;
     let rules = VariableRules::new(operation, checked.variables)?;
     let values = rules.resolve(variables)?;
+    let kind = operation_kind(operation);
     let mut binder = Binder {
+        kind,
         schema,
         fragments: &checked.fragments,
         rules: &rules,
@@ -89,7 +92,6 @@ pub fn bind(
         depth: 0,
         lists_open: 0,
     };
-    let kind = operation_kind(operation);
     let root = binder.root_type(kind)?;
     if kind == OperationKind::Query {
         binder.query_directives(&operation.directives)?;
@@ -115,7 +117,14 @@ impl<'a> Binder<'a> {
                     .object(&schema.query_type)
                     .expect("every schema has a query root"))
             }
-            OperationKind::Mutation => self.fail("no mutations exist"),
+            OperationKind::Mutation => {
+                let schema = self.schema;
+                let ty = schema.mutation_type.as_ref();
+                match ty.and_then(|name| schema.object(name)) {
+                    Some(ty) => Ok(ty),
+                    None => self.fail("no mutations exist"),
+                }
+            }
             OperationKind::Subscription => self.fail("no subscriptions exist"),
         }
     }
@@ -195,8 +204,19 @@ impl<'a> Binder<'a> {
             } => {
                 let call = self.call(definition, call, collected)?;
                 let access = grant.access().with_rows(Rows::Function(Arc::new(call)));
-                let query = self.source_query(definition, *kind, &access, collected)?;
-                Ok(RootValue::Source(source.clone(), Box::new(query)))
+                let query = Box::new(self.source_query(definition, *kind, &access, collected)?);
+                Ok(match self.kind {
+                    OperationKind::Mutation => {
+                        RootValue::Mutation(source.clone(), Box::new(Mutation::Call(query)))
+                    }
+                    _ => RootValue::Source(source.clone(), query),
+                })
+            }
+            FieldMeaning::Mutation { source, form } => {
+                match self.mutation(definition, form, collected)? {
+                    Bound::Nothing(answer) => Ok(RootValue::Constant(answer)),
+                    Bound::Mutation(mutation) => Ok(RootValue::Mutation(source.clone(), mutation)),
+                }
             }
             FieldMeaning::NativeRoot {
                 source,

@@ -115,7 +115,7 @@ impl<'a> Binder<'a> {
         })
     }
 
-    fn key_condition(
+    pub(crate) fn key_condition(
         &mut self,
         definition: &'a FieldDefinition,
         collected: &Collected<'a>,
@@ -127,24 +127,25 @@ impl<'a> Binder<'a> {
                     continue;
                 };
                 parts.push(binder.within(name.as_str(), |binder| {
-                    binder.key_column(name, argument, column, collected)
+                    let value = collected.argument(name.as_str()).map(InputRef::Literal);
+                    binder.key_column(name, argument, column, value)
                 })?);
             }
             Ok(BoolExp::And(parts))
         })
     }
 
-    fn key_column(
+    pub(crate) fn key_column(
         &mut self,
         name: &GraphqlName,
         argument: &'a InputValueDefinition,
         column: &GrantedColumn,
-        collected: &Collected<'a>,
+        value: Option<InputRef<'a>>,
     ) -> Result<BoolExp> {
-        let Some(value) = collected.argument(name.as_str()) else {
+        let Some(value) = value else {
             return self.fail(format!("missing required field '{name}'"));
         };
-        let value = self.peel(InputRef::Literal(value), &argument.ty, false)?;
+        let value = self.peel(value, &argument.ty, false)?;
         let value = self.column_value(&value, column.ty(), argument.ty.name())?;
         let comparison = Comparison::Value(Operator::Eq, value);
         Ok(BoolExp::column(Operand::granted(column), comparison))

@@ -91,7 +91,8 @@ pub fn evaluate(variable_use: &VariableUse, variables: &JsonObject) -> Result<Op
     coerce(&variable_use.coercion, &value).map_err(|error| error.below(&variable_use.path))
 }
 
-fn input_json(input: &Input, variables: &JsonObject) -> Json {
+/// An input value with its variables filled in; parts that have no value are null.
+pub fn input_json(input: &Input, variables: &JsonObject) -> Json {
     match input {
         Input::Constant(value) => value.clone(),
         Input::Variable { name, path } => variables

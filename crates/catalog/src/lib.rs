@@ -98,6 +98,8 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// What may be written (views: auto-updatable or by INSTEAD OF triggers).
     pub mutability: Mutability,
+    /// Whether writing runs triggers or rules of a user's.
+    pub has_triggers: bool,
 }
 
 /// Which statements a relation takes.

@@ -12,7 +12,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, 
 
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
-use crate::{Executed, GraphqlRequest, Transport, run};
+use crate::{Executed, GraphqlRequest, Transport, mutation, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -72,8 +72,22 @@ impl Engine {
         let (plan, variables) = self.prepare(&snapshot, session, request)?;
         // Again here: a cached plan may have been made for another method.
         check_method(plan.kind, request.transport)?;
-        let parameters = plan.parameters(session, &variables)?;
-        let data = run::run(&plan, &parameters, &snapshot.pools).await?;
+        let data = match plan.kind {
+            OperationKind::Mutation => {
+                let request = mutation::Request {
+                    session,
+                    variables: &variables,
+                    pools: &snapshot.pools,
+                };
+                let shared = plan.is_one_transaction();
+                let answers = mutation::run(&plan.mutations(), shared, request).await?;
+                run::assemble(&plan, answers.into_iter().map(Some).collect())
+            }
+            _ => {
+                let parameters = plan.parameters(session, &variables)?;
+                run::run(&plan, &parameters, &snapshot.pools).await?
+            }
+        };
         Ok(Executed {
             data,
             kind: plan.kind.into(),
@@ -113,7 +127,9 @@ impl Engine {
         if kind == OperationKind::Subscription {
             return Err(no_subscription(request.transport));
         }
-        let schema = snapshot.schema.role(&session.role);
+        let schema = snapshot
+            .schema
+            .role_schema(&session.role, session.backend_only);
         let limits = self.options.operation;
         let (bound, rules) = bind::bind(&schema, &document, operation, &request.variables, limits)?;
         let plan = OperationPlan::new(&bound, rules);

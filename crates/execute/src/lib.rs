@@ -3,6 +3,7 @@
 //! Never writes SQL text, never knows HTTP. Read `engine.rs`: its functions show every stage.
 
 mod engine;
+mod mutation;
 mod operation;
 mod plan_cache;
 mod request;

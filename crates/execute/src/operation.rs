@@ -10,6 +10,7 @@ use graphloom_plan::{ResultShape, plan};
 use graphloom_vocab::{Error, ErrorCode, JsonObject, Result, Session, SourceName};
 
 use crate::RequestKind;
+use crate::mutation::MutationStep;
 
 /// A whole operation, planned; shared by all requests that fit its premise.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) enum RootPlanValue {
     Constant(std::sync::Arc<str>),
     Namespace(Vec<RootPlan>),
     Statement(StatementStep),
+    Mutation(Box<MutationStep>),
 }
 
 /// One statement of a source.
@@ -106,12 +108,40 @@ impl OperationPlan {
         steps
     }
 
+    /// Every mutation, in the order they run.
+    pub(crate) fn mutations(&self) -> Vec<&MutationStep> {
+        let mut steps = Vec::new();
+        collect(&self.roots, &mut |root| {
+            if let RootPlanValue::Mutation(step) = &root.value {
+                steps.push(&**step);
+            }
+        });
+        steps
+    }
+
+    /// Whether all that is asked for is written to one source, so that it stands or falls together.
+    pub(crate) fn is_one_transaction(&self) -> bool {
+        let mut sources = Vec::new();
+        let mut is_all = true;
+        collect(&self.roots, &mut |root| match &root.value {
+            RootPlanValue::Mutation(step) => sources.push(&step.source),
+            RootPlanValue::Namespace(_) => {}
+            _ => is_all = false,
+        });
+        is_all && sources.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
     /// `(root field, SQL)` of every statement, for the query log.
     pub(crate) fn statements(&self) -> Vec<(String, String)> {
         let mut statements = Vec::new();
         collect(&self.roots, &mut |root| {
             if let RootPlanValue::Statement(step) = &root.value {
                 statements.push((root.key.clone(), step.statement.text().to_string()));
+            }
+            if let RootPlanValue::Mutation(step) = &root.value {
+                for prepared in step.texts() {
+                    statements.push((root.key.clone(), prepared.statement.text().to_string()));
+                }
             }
         });
         statements
@@ -126,6 +156,11 @@ impl OperationPlan {
                 RootPlanValue::Constant(text) => size += text.len(),
                 RootPlanValue::Statement(step) => {
                     size += step.statement.text().len() + 256 * step.parameters.len();
+                }
+                RootPlanValue::Mutation(step) => {
+                    for prepared in step.texts() {
+                        size += prepared.statement.text().len() + 256 * prepared.parameters.len();
+                    }
                 }
                 RootPlanValue::Namespace(_) => {}
             }
@@ -161,6 +196,10 @@ fn root_plan(root: &RootField) -> RootPlan {
     let value = match &root.value {
         RootValue::Constant(text) => RootPlanValue::Constant(text.clone()),
         RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots)),
+        RootValue::Mutation(source, mutation) => {
+            let step = MutationStep::new(root, source, mutation);
+            RootPlanValue::Mutation(Box::new(step))
+        }
         RootValue::Source(source, query) => {
             let planned = plan(query);
             RootPlanValue::Statement(StatementStep {
@@ -180,7 +219,12 @@ fn root_plan(root: &RootField) -> RootPlan {
     }
 }
 
-fn text(value: &TypedValue, session: &Session, variables: &JsonObject) -> Result<Option<String>> {
+/// The text of a value; `None` is NULL.
+pub(crate) fn text(
+    value: &TypedValue,
+    session: &Session,
+    variables: &JsonObject,
+) -> Result<Option<String>> {
     match &value.value {
         Value::Literal(text) => Ok(text.as_deref().map(str::to_owned)),
         Value::Variable(variable_use) => evaluate(variable_use, variables),
@@ -192,6 +236,7 @@ fn text(value: &TypedValue, session: &Session, variables: &JsonObject) -> Result
             }
         },
         Value::SessionObject => Ok(Some(session.variables_json().to_string())),
+        Value::Run(_) => Err(Error::unexpected("a value is known to a mutation only")),
     }
 }
 

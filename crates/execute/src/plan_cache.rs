@@ -80,7 +80,7 @@ impl PlanCache {
     }
 
     pub(crate) fn insert(&self, key: PlanKey, plan: Arc<OperationPlan>) {
-        if key.document.len() > DOCUMENT_BYTES_MAX {
+        if key.document.len() > DOCUMENT_BYTES_MAX || !plan.premise.is_repeatable() {
             return;
         }
         let mut variants = self

@@ -26,12 +26,17 @@ pub(crate) async fn run(
     for (step, parameters) in steps.into_iter().zip(parameters) {
         results.push(connections.run(step, parameters).await?);
     }
+    Ok(assemble(plan, results))
+}
+
+/// The `data` object, given the results of all statements in order.
+pub(crate) fn assemble(plan: &OperationPlan, results: Vec<Option<Bytes>>) -> Bytes {
     // One root field is the common case: no reason to grow the buffer.
     let size = results.iter().flatten().map(Bytes::len).sum::<usize>();
     let mut out = BytesMut::with_capacity(size + 64 * plan.roots.len() + 2);
     let mut results = results.into_iter();
     write(&plan.roots, &mut results, &mut out);
-    Ok(out.freeze())
+    out.freeze()
 }
 
 fn write(
@@ -48,10 +53,12 @@ fn write(
         match &root.value {
             RootPlanValue::Constant(text) => out.put_slice(text.as_bytes()),
             RootPlanValue::Namespace(inner) => write(inner, results, out),
-            RootPlanValue::Statement(_) => match results.next().flatten() {
-                Some(json) => out.put_slice(&json),
-                None => out.put_slice(b"null"),
-            },
+            RootPlanValue::Statement(_) | RootPlanValue::Mutation(_) => {
+                match results.next().flatten() {
+                    Some(json) => out.put_slice(&json),
+                    None => out.put_slice(b"null"),
+                }
+            }
         }
     }
     out.put_u8(b'}');

@@ -16,6 +16,8 @@ pub enum Rows {
     Function(Arc<FunctionCall>),
     /// A user's statement (native queries).
     Statement(Arc<NativeStatement>),
+    /// Those a mutation has just written, in the order they were written.
+    Written,
 }
 
 /// A call of a function.

@@ -29,6 +29,7 @@ pub fn coerce(coercion: &Coercion, value: &Json) -> Result<Option<String>, Error
                 _ => Element::Value(text),
             })
         }),
+        Coercion::Enum { .. } if value.is_null() => Ok(None),
         Coercion::Enum {
             graphql_type,
             values,
@@ -102,7 +103,8 @@ fn one(ty: &PgType, value: &Json) -> Result<String, Error> {
         (K::BigInt, Json::Number(number)) => integer(number, i64::MIN.into(), i64::MAX.into()),
         (K::Real, Json::Number(number)) => float(number, f64::from(f32::MAX)),
         (K::Double, Json::Number(number)) => float(number, f64::MAX),
-        (K::Numeric | K::Money, Json::Number(number)) => Ok(number.to_string()),
+        (K::Numeric, Json::Number(number)) => Ok(with_point(&number.to_string())),
+        (K::Money, Json::Number(number)) => Ok(without_exponent(&number.to_string())),
         (K::Boolean, Json::Bool(true)) => Ok("true".to_owned()),
         (K::Boolean, Json::Bool(false)) => Ok("false".to_owned()),
         (K::Geometry | K::Geography, Json::Object(object)) => {
@@ -260,6 +262,49 @@ fn json_path(value: &Json) -> Result<Option<String>, Error> {
             "expected a string for type 'String', but found {}",
             describe(other)
         ))),
+    }
+}
+
+/// `1e-30` as `1.0e-30`: the digit makes a difference in how many decimals a result shows, and is v2's.
+fn with_point(text: &str) -> String {
+    match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => {
+            format!("{mantissa}.0e{exponent}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// `-2e-2` as `-0.02`, which is all that Postgres reads as money. Exponents far beyond what money holds are
+/// left as they are, for Postgres to refuse.
+fn without_exponent(text: &str) -> String {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return text.to_owned();
+    };
+    let exponent: Option<i32> = exponent.parse().ok();
+    let Some(exponent) = exponent.filter(|exponent| exponent.abs() <= 64) else {
+        return text.to_owned();
+    };
+    let (sign, digits) = match mantissa.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", mantissa),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let zeros = "0".repeat(usize::try_from(exponent.unsigned_abs()).unwrap_or(0));
+    let padded = match exponent < 0 {
+        true => format!("{zeros}{whole}"),
+        false => format!("{whole}{fraction}{zeros}"),
+    };
+    match exponent < 0 {
+        true => {
+            let (left, right) = padded.split_at(whole.len());
+            format!("{sign}{left}.{right}{fraction}")
+        }
+        false => {
+            let end = whole.len() + zeros.len();
+            let (left, right) = padded.split_at(end);
+            format!("{sign}{left}.{right}0")
+        }
     }
 }
 

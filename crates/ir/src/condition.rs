@@ -78,6 +78,16 @@ impl BoolExp {
         Self::And(Vec::new())
     }
 
+    /// Whether it looks at nothing but columns of the row itself.
+    pub fn is_about_row_only(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_about_row_only),
+            Self::Not(inner) => inner.is_about_row_only(),
+            Self::Column(column) => matches!(column.operand.value(), OperandValue::Column(_)),
+            Self::Related { .. } | Self::Aggregate(_) | Self::Exists { .. } => false,
+        }
+    }
+
     /// Whether it is trivially true.
     pub fn is_always(&self) -> bool {
         matches!(self, Self::And(parts) if parts.iter().all(Self::is_always))

@@ -18,6 +18,8 @@ mod operation;
 mod premise;
 mod select;
 mod value;
+mod write;
+mod write_grant;
 
 pub use call::{ArgumentValue, FunctionArgument, FunctionCall, NativePart, NativeStatement, Rows};
 pub use condition::{
@@ -26,11 +28,20 @@ pub use condition::{
 };
 pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery};
-pub use premise::{Assumption, Observed, Premise, lookup};
+pub use premise::{Assumption, CellShape, Observed, Premise, RowsShape, lookup};
 pub use select::{
     AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
     AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, ComputedSelect, Direction,
     Distinct, Field, FieldValue, GroupField, GroupFieldValue, GroupSelect, Join, Nulls, OrderBy,
     OrderTarget, Output, SelectArguments, TableSelect,
 };
-pub use value::{Coercion, EnumValues, Input, TypedValue, Value, VariableUse};
+pub use value::{Coercion, EnumValues, Input, RunValue, TypedValue, Value, VariableUse};
+pub use write::{
+    Change, ConflictAction, ConflictTarget, Delete, GivenColumn, Insert, InsertColumn, InsertNode,
+    InsertOrder, InsertRelation, Mutation, MutationOutput, OnConflict, ResponseField,
+    ResponseValue, Update, UpdateOperator, WritableOrDetermined,
+};
+pub use write_grant::{
+    DeleteGrant, DeleteTarget, InsertGrant, InsertTarget, Preset, UpdateGrant, UpdateTarget,
+    WritableColumn,
+};

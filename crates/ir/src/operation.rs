@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use graphloom_vocab::{ErrorPath, SourceName};
 
-use crate::{AggregateSelect, Premise, TableSelect};
+use crate::{AggregateSelect, Mutation, Premise, TableSelect};
 
 /// A whole operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,8 @@ pub enum RootValue {
     Namespace(Vec<RootField>),
     /// Rows of a source.
     Source(SourceName, Box<SourceQuery>),
+    /// Rows written to a source.
+    Mutation(SourceName, Box<Mutation>),
 }
 
 /// What is asked of a source: one statement each.

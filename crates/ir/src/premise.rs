@@ -38,9 +38,76 @@ pub enum Observed {
     Single,
     /// Exactly this value.
     Exact(Json),
+    /// A list of objects of this shape, at least one of them, or one such object.
+    Rows(RowsShape),
+    /// Something that is not worth comparing: no other request is served.
+    Unrepeatable,
+}
+
+/// The shape of objects to insert: all have exactly these keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RowsShape(pub Vec<(String, CellShape)>);
+
+/// What stands under a key of an object to insert.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CellShape {
+    /// A column's value.
+    Value,
+    /// Related objects: `{data: …, on_conflict: …}`.
+    Related {
+        /// `on_conflict`, exactly.
+        conflict: Option<Json>,
+        /// `data`.
+        rows: RowsShape,
+    },
+}
+
+impl RowsShape {
+    /// Whether a list of objects, or one object, is of this shape.
+    pub fn fits(&self, value: &Json) -> bool {
+        match value {
+            Json::Array(items) => !items.is_empty() && items.iter().all(|item| self.fits_one(item)),
+            one => self.fits_one(one),
+        }
+    }
+
+    fn fits_one(&self, value: &Json) -> bool {
+        let Json::Object(object) = value else {
+            return false;
+        };
+        let fits = |(key, cell): &(String, CellShape)| {
+            object.get(key).is_some_and(|value| cell.fits(value))
+        };
+        object.len() == self.0.len() && self.0.iter().all(fits)
+    }
+}
+
+impl CellShape {
+    fn fits(&self, value: &Json) -> bool {
+        let Self::Related { conflict, rows } = self else {
+            return true;
+        };
+        let Json::Object(object) = value else {
+            return false;
+        };
+        let keys = 1 + usize::from(conflict.is_some());
+        object.len() == keys
+            && object.get("data").is_some_and(|data| rows.fits(data))
+            && conflict
+                .as_ref()
+                .is_none_or(|conflict| object.values().any(|value| value == conflict))
+    }
 }
 
 impl Premise {
+    /// Whether it can hold for any other request.
+    pub fn is_repeatable(&self) -> bool {
+        !self
+            .0
+            .iter()
+            .any(|assumption| assumption.observed == Observed::Unrepeatable)
+    }
+
     /// Whether every assumption holds for these variables (defaults filled in).
     pub fn holds(&self, variables: &JsonObject) -> bool {
         self.0.iter().all(|assumption| assumption.holds(variables))
@@ -65,6 +132,8 @@ impl Assumption {
                 !value.is_null() && !value.is_array() && !value.is_object()
             }
             (Observed::Exact(expected), Some(value)) => value == expected,
+            (Observed::Rows(shape), Some(value)) => shape.fits(value),
+            (Observed::Unrepeatable, Some(_)) => false,
             (Observed::Keys(_) | Observed::Length(_), Some(_)) => false,
         }
     }

@@ -25,6 +25,22 @@ pub enum Value {
     Session(SessionVariableName),
     /// All session variables as one JSON object (for session arguments of functions).
     SessionObject,
+    /// Known only while a mutation runs.
+    Run(RunValue),
+}
+
+/// A value that a step of a mutation gives to a statement of the same mutation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunValue {
+    /// One column of the rows to insert: a `text[]` with each row's value as text. The number is the
+    /// column's position in its `InsertNode`.
+    Column(usize),
+    /// How many rows are to be inserted.
+    RowCount,
+    /// The rows that were written: an array of the table's row type.
+    Written,
+    /// How many rows were written, related ones among them.
+    WrittenCount,
 }
 
 /// A use of variables as one value.

@@ -192,6 +192,7 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
             updatable: can(UPDATE),
             deletable: can(DELETE),
         },
+        has_triggers: row.triggers,
     })
 }
 

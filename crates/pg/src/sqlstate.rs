@@ -36,6 +36,8 @@ impl SqlState {
     pub const INVALID_CATALOG_NAME: Self = Self(*b"3D000");
     /// `40001`
     pub const SERIALIZATION_FAILURE: Self = Self(*b"40001");
+    /// `40P01`
+    pub const DEADLOCK_DETECTED: Self = Self(*b"40P01");
     /// `42501`
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     /// `42704`

@@ -15,6 +15,14 @@ pub(crate) struct Carried {
     row: Option<QualifiedTable>,
 }
 
+impl Carried {
+    /// What either reads.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.columns.extend(other.columns);
+        self.row = other.row.or(self.row.take());
+    }
+}
+
 /// The state of planning one statement.
 #[derive(Default)]
 pub(crate) struct Context {

@@ -24,6 +24,7 @@ mod order;
 mod rows;
 mod select;
 mod value;
+mod write;
 
 use graphloom_ir as ir;
 use graphloom_sql as sql;
@@ -31,6 +32,9 @@ use graphloom_vocab::ColumnName;
 
 use crate::context::Context;
 pub use crate::value::typed_parameter;
+pub use crate::write::{
+    Answering, Gives, Wanted, WritePlan, answering, delete, insert, reread, update,
+};
 
 /// A statement that answers one root field.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,6 +10,7 @@ use crate::condition::{Scope, conjuncts};
 use crate::context::Context;
 use crate::order::order_by;
 use crate::value::value;
+use crate::write;
 
 /// How rows match a row further out.
 #[derive(Clone, Copy)]
@@ -45,6 +46,7 @@ pub(crate) fn source(
         },
         Rows::Function(call) => call::rows(context, outer, call, row),
         Rows::Statement(statement) => call::native(context, statement, row),
+        Rows::Written => write::written_rows(context, access.table(), row),
     };
     let mut select = Select::default().from(item);
     let mut filter = Vec::new();

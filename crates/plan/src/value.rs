@@ -68,6 +68,17 @@ pub fn typed_parameter(ty: &PgType, id: ParameterId) -> Expr {
     }
 }
 
+/// A text expression as a value of a type: `t1."c0"::int4`; geometries from GeoJSON.
+pub(crate) fn cast_text(ty: &PgType, text: Expr) -> Expr {
+    let ty = ty.base();
+    match ty.scalar_kind() {
+        ScalarKind::Geometry => geometry(ty, text),
+        ScalarKind::Geography => geometry(ty, text).cast(type_name(ty)),
+        ScalarKind::Text => text,
+        _ => text.cast(type_name(ty)),
+    }
+}
+
 /// A truth value that stands in the document or a rule is printed as a constant. There are only two, so
 /// statements stay shared, and with a constant Postgres knows how many rows to expect and can use a partial index
 /// whichever way it plans.

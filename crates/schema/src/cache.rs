@@ -11,7 +11,8 @@ use graphloom_metadata::types::{
     self as metadata, ComputedField, Relationship, RelationshipUsing, Source,
 };
 use graphloom_vocab::{
-    ColumnName, GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName, SourceName,
+    BackendOnly, ColumnName, GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName,
+    SourceName,
 };
 use indexmap::IndexMap;
 
@@ -21,7 +22,8 @@ use crate::native::{LogicalModelInfo, NativeQueryInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
 use crate::role::RoleSchema;
 use crate::rule::RuleContext;
-use crate::table::{self, TableInfo, WritePermission};
+use crate::table::{self, TableInfo};
+use crate::write::{self, WritePermissions};
 use crate::{Inconsistency, Naming, NamingConvention, Settings, definition, unbuilt};
 
 /// A source's catalog, or why there is none.
@@ -36,9 +38,12 @@ pub struct SchemaCache {
     pub inconsistencies: Vec<Inconsistency>,
     /// The server's options.
     pub settings: Settings,
-    roles: RwLock<HashMap<RoleName, Arc<OnceLock<Arc<RoleSchema>>>>>,
+    roles: RwLock<HashMap<RoleKey, Arc<OnceLock<Arc<RoleSchema>>>>>,
     known_roles: Vec<RoleName>,
 }
+
+/// Whose schema it is.
+type RoleKey = (RoleName, BackendOnly);
 
 /// A source that can be served.
 #[derive(Clone, Debug)]
@@ -90,7 +95,10 @@ pub fn build(
 
 fn known_roles(sources: &IndexMap<SourceName, SourceInfo>) -> Vec<RoleName> {
     let tables = sources.values().flat_map(|source| source.tables.values());
-    let roles = tables.flat_map(|table| table.select_permissions.keys());
+    let roles = tables.flat_map(|table| {
+        let reading = table.select_permissions.keys();
+        reading.chain(table.write_permissions.roles())
+    });
     let queries = sources
         .values()
         .flat_map(|source| source.native_queries.values());
@@ -107,12 +115,32 @@ impl SchemaCache {
     /// A role that no permission names shares one schema that shows nothing, so that made-up role
     /// names cost no memory.
     pub fn role(&self, role: &RoleName) -> Arc<RoleSchema> {
+        self.role_schema(role, BackendOnly::Hidden)
+    }
+
+    /// The same, with or without what only backends may write.
+    pub fn role_schema(&self, role: &RoleName, backend: BackendOnly) -> Arc<RoleSchema> {
         let known = role.is_admin() || self.known_roles.binary_search(role).is_ok();
-        let key = if known {
+        let role = if known {
             role.clone()
         } else {
             RoleName::new("")
         };
+        let tables = || {
+            self.sources
+                .values()
+                .flat_map(|source| source.tables.values())
+        };
+        // One schema serves both kinds of callers where they see the same.
+        let backend = match backend {
+            BackendOnly::Allowed
+                if tables().any(|table| table.write_permissions.is_split(&role)) =>
+            {
+                BackendOnly::Allowed
+            }
+            _ => BackendOnly::Hidden,
+        };
+        let key: RoleKey = (role, backend);
         let cell = {
             let roles = self.roles.read().expect("no panic while this lock is held");
             roles.get(&key).cloned()
@@ -124,7 +152,7 @@ impl SchemaCache {
                 .expect("no panic while this lock is held");
             roles.entry(key.clone()).or_default().clone()
         });
-        cell.get_or_init(|| Arc::new(RoleSchema::build(self, &key)))
+        cell.get_or_init(|| Arc::new(RoleSchema::build(self, &key.0, key.1)))
             .clone()
     }
 
@@ -429,12 +457,13 @@ impl SourceBuilder<'_> {
                     }
                 }
             }
-            self.write_permissions(&context, tracked, &info.table);
-            compiled.push((tracked.table.clone(), select));
+            let write = self.write_permissions(&context, tracked, &info.table);
+            compiled.push((tracked.table.clone(), select, write));
         }
-        for (name, select) in compiled {
+        for (name, select, write) in compiled {
             if let Some(info) = tables.get_mut(&name) {
                 info.select_permissions = select;
+                info.write_permissions = write;
             }
         }
     }
@@ -444,12 +473,37 @@ impl SourceBuilder<'_> {
         context: &Tables<'_>,
         tracked: &metadata::Table,
         table: &catalog::Table,
-    ) {
-        for (kind, role, permission) in write_permissions(tracked) {
-            if let Err(reason) = table::check_write_permission(context, table, &permission) {
-                self.refuse_permission(kind, tracked, role, &reason);
+    ) -> WritePermissions {
+        let mut compiled = WritePermissions::default();
+        let mut refused = Vec::new();
+        for (role, permission) in &tracked.insert_permissions {
+            match write::insert_permission(context, table, permission) {
+                Ok(info) => {
+                    compiled.insert.insert(role.clone(), info);
+                }
+                Err(reason) => refused.push(("insert_permission", role, reason)),
             }
         }
+        for (role, permission) in &tracked.update_permissions {
+            match write::update_permission(context, table, permission) {
+                Ok(info) => {
+                    compiled.update.insert(role.clone(), info);
+                }
+                Err(reason) => refused.push(("update_permission", role, reason)),
+            }
+        }
+        for (role, permission) in &tracked.delete_permissions {
+            match write::delete_permission(context, table, permission) {
+                Ok(info) => {
+                    compiled.delete.insert(role.clone(), info);
+                }
+                Err(reason) => refused.push(("delete_permission", role, reason)),
+            }
+        }
+        for (kind, role, reason) in refused {
+            self.refuse_permission(kind, tracked, role, &reason);
+        }
+        compiled
     }
 
     fn refuse_permission(
@@ -536,40 +590,4 @@ fn computed_field(
     }
     let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
     function::resolve_computed(field, &info.table, catalog, is_tracked)
-}
-
-fn write_permissions(
-    tracked: &metadata::Table,
-) -> impl Iterator<Item = (&'static str, &RoleName, WritePermission<'_>)> {
-    let inserts = tracked.insert_permissions.iter().map(|(role, outer)| {
-        let inner = &outer.permission;
-        let permission = WritePermission {
-            columns: Some(("insert", &inner.columns)),
-            presets: Some(&inner.set),
-            rules: vec![&inner.check],
-            extra: [&outer.extra, &inner.extra],
-        };
-        ("insert_permission", role, permission)
-    });
-    let updates = tracked.update_permissions.iter().map(|(role, outer)| {
-        let inner = &outer.permission;
-        let permission = WritePermission {
-            columns: Some(("update", &inner.columns)),
-            presets: Some(&inner.set),
-            rules: std::iter::once(&inner.filter).chain(&inner.check).collect(),
-            extra: [&outer.extra, &inner.extra],
-        };
-        ("update_permission", role, permission)
-    });
-    let deletes = tracked.delete_permissions.iter().map(|(role, outer)| {
-        let inner = &outer.permission;
-        let permission = WritePermission {
-            columns: None,
-            presets: None,
-            rules: vec![&inner.filter],
-            extra: [&outer.extra, &inner.extra],
-        };
-        ("delete_permission", role, permission)
-    });
-    inserts.chain(updates).chain(deletes)
 }

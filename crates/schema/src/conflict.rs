@@ -19,7 +19,7 @@ use crate::{Feature, Naming, Settings};
 #[derive(Debug, Default)]
 pub(crate) struct TakenNames {
     types: HashMap<GraphqlName, String>,
-    /// By namespace, since root fields of different namespaces do not meet.
+    /// By root type and namespace, since root fields of different ones do not meet.
     root_fields: HashMap<(Option<String>, GraphqlName), String>,
     /// Whether tables have the types of [`GROUPS`].
     groups: bool,
@@ -194,6 +194,7 @@ impl TakenNames {
         let fields: Vec<_> = fields
             .map(|(key, suffix)| info.root_field(naming, key, suffix))
             .map(|field| (namespace.map(str::to_owned), field))
+            .chain(mutation_fields(info, naming, namespace))
             .collect();
         fields
             .iter()
@@ -274,12 +275,56 @@ impl TakenNames {
             return Ok(());
         };
         let name = &field.1;
+        let writes = field
+            .0
+            .as_deref()
+            .is_some_and(|root| root.starts_with("mutation "));
+        let root = if writes {
+            "mutation_root"
+        } else {
+            "query_root"
+        };
         Err(format!(
-            "Encountered conflicting definitions in the selection set for 'query_root' for field \
+            "Encountered conflicting definitions in the selection set for '{root}' for field \
              '{name}' defined in {other} and {owner}. Fields must not be defined more than once \
              across all sources."
         ))
     }
+}
+
+/// The same of mutations, with the verb in front.
+const MUTATION_FIELDS: &[(&str, &str, &str)] = &[
+    ("insert", "insert", ""),
+    ("insert_one", "insert", "one"),
+    ("update", "update", ""),
+    ("update_by_pk", "update", "by_pk"),
+    ("update_many", "update", "many"),
+    ("delete", "delete", ""),
+    ("delete_by_pk", "delete", "by_pk"),
+];
+
+/// The fields that write a table, apart from those of `query_root`.
+fn mutation_fields(
+    info: &TableInfo,
+    naming: &Naming,
+    namespace: Option<&str>,
+) -> impl Iterator<Item = (Option<String>, GraphqlName)> {
+    let root = format!("mutation {}", namespace.unwrap_or_default());
+    let has_key = info.table.primary_key.is_some();
+    let mutability = info.table.mutability;
+    let is_there = move |(key, verb, _): &&(&str, &str, &str)| {
+        let able = match *verb {
+            "insert" => mutability.insertable,
+            "update" => mutability.updatable,
+            _ => mutability.deletable,
+        };
+        able && (has_key || !key.ends_with("by_pk"))
+    };
+    let fields = MUTATION_FIELDS.iter().filter(is_there);
+    fields.map(move |(key, verb, suffix)| {
+        let name = info.mutation_field(naming, key, (verb, suffix));
+        (Some(root.clone()), name)
+    })
 }
 
 /// The types that are made of a table, for whichever role.

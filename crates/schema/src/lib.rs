@@ -20,6 +20,7 @@ mod source;
 mod table;
 mod types;
 mod unbuilt;
+mod write;
 
 pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
 pub use function::{
@@ -36,7 +37,8 @@ pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics,
 pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
 pub use types::{
     CallMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
-    InputObjectType, InputValueDefinition, NativeArgumentInfo, NativeMeaning, NativePiece,
-    NativeRowsMeaning, ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType,
-    TypeDefinition,
+    InputObjectType, InputValueDefinition, InsertMeaning, InsertRelationship, MutationForm,
+    NativeArgumentInfo, NativeMeaning, NativePiece, NativeRowsMeaning, ObjectType,
+    RelationshipMeaning, RootKind, RowsMeaning, ScalarType, TypeDefinition,
 };
+pub use write::{WritePermissionInfo, WritePermissions};

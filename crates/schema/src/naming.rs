@@ -137,6 +137,30 @@ impl Naming {
         self.affixed_root_field(&text)
     }
 
+    /// A mutation's name, such as `insert_T_one`, with the source's affixes.
+    pub(crate) fn mutation_field(
+        &self,
+        verb: &str,
+        identifier: &Identifier,
+        suffix: &str,
+    ) -> GraphqlName {
+        let text = match self.convention {
+            NamingConvention::HasuraDefault => {
+                let rest = self.join(identifier, suffix, Case::Camel);
+                format!("{verb}_{rest}")
+            }
+            NamingConvention::GraphqlDefault => {
+                let mut words = generated_words(verb);
+                words.extend(identifier.words());
+                if !suffix.is_empty() {
+                    words.extend(generated_words(suffix));
+                }
+                render(&words, Case::Camel)
+            }
+        };
+        self.affixed_root_field(&text)
+    }
+
     /// A root field whose name a user chose, with the source's affixes.
     pub(crate) fn affixed_root_field(&self, name: &str) -> GraphqlName {
         GraphqlName::new(self.affix(

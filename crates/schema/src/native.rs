@@ -220,6 +220,7 @@ fn table_of(name: &GraphqlName, columns: Vec<Column>) -> Table {
             updatable: false,
             deletable: false,
         },
+        has_triggers: false,
     }
 }
 

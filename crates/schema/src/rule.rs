@@ -18,6 +18,7 @@ use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTa
 use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
 use crate::scalar;
 use value::known_operator;
+pub(crate) use value::preset;
 
 /// What a rule can see: tables of one source and their relationships.
 pub trait RuleContext {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::{self as catalog, Generation};
-use graphloom_ir::{Aggregations, BoolExp, ColumnGrant, SelectGrant};
+use graphloom_catalog as catalog;
+use graphloom_ir::{Aggregations, ColumnGrant, SelectGrant};
 use graphloom_metadata::types::{
     self as metadata, Columns, Comment, Permission, SelectPermission, TableConfiguration,
 };
-use graphloom_vocab::{ColumnName, GraphqlName, Json, JsonObject, QualifiedTable, RoleName};
+use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RoleName};
 use indexmap::IndexMap;
 
 use crate::function::{ComputedFieldInfo, ComputedReturn};
@@ -15,6 +15,7 @@ use crate::naming::Identifier;
 use crate::native::NativeRelationshipInfo;
 use crate::relationship::RelationshipInfo;
 use crate::rule::{RuleContext, compile_rule};
+use crate::write::WritePermissions;
 use crate::{Naming, scalar};
 use crate::{enumeration, unbuilt};
 
@@ -35,6 +36,8 @@ pub struct TableInfo {
     pub computed_fields: IndexMap<String, ComputedFieldInfo>,
     /// What each role may read.
     pub select_permissions: IndexMap<RoleName, SelectPermissionInfo>,
+    /// What each role may write.
+    pub write_permissions: WritePermissions,
     /// Its rows, sorted, if it is an enum table.
     pub enum_rows: Option<Vec<catalog::EnumRow>>,
     /// Names and comments.
@@ -68,11 +71,27 @@ pub struct SelectPermissionInfo {
 impl TableInfo {
     /// A root field's name: the configured one under `key`, or the generated one.
     pub(crate) fn root_field(&self, naming: &Naming, key: &str, suffix: &str) -> GraphqlName {
-        let custom = self.configuration.custom_root_fields.get(key);
-        match custom.and_then(|custom| custom.name.as_deref()) {
-            Some(name) => naming.affixed_root_field(name),
-            None => naming.root_field(&self.identifier, suffix),
-        }
+        let generated = || naming.root_field(&self.identifier, suffix);
+        self.custom_root_field(naming, key)
+            .unwrap_or_else(generated)
+    }
+
+    /// A mutation's name: the configured one under `key`, or `<verb>_T_<suffix>`.
+    pub(crate) fn mutation_field(
+        &self,
+        naming: &Naming,
+        key: &str,
+        (verb, suffix): (&str, &str),
+    ) -> GraphqlName {
+        let generated = || naming.mutation_field(verb, &self.identifier, suffix);
+        self.custom_root_field(naming, key)
+            .unwrap_or_else(generated)
+    }
+
+    fn custom_root_field(&self, naming: &Naming, key: &str) -> Option<GraphqlName> {
+        let custom = self.configuration.custom_root_fields.get(key)?;
+        let name = custom.name.as_deref()?;
+        Some(naming.affixed_root_field(name))
     }
 }
 
@@ -113,6 +132,7 @@ pub(crate) fn bare(
         native_relationships: IndexMap::new(),
         computed_fields: IndexMap::new(),
         select_permissions: IndexMap::new(),
+        write_permissions: WritePermissions::default(),
         enum_rows: None,
         configuration: TableConfiguration::default(),
     }
@@ -294,7 +314,10 @@ fn root_fields(
     Ok(())
 }
 
-fn granted_columns(table: &catalog::Table, columns: &Columns) -> Result<Vec<ColumnName>, String> {
+pub(crate) fn granted_columns(
+    table: &catalog::Table,
+    columns: &Columns,
+) -> Result<Vec<ColumnName>, String> {
     match columns {
         Columns::All => Ok(table
             .columns
@@ -310,68 +333,9 @@ fn granted_columns(table: &catalog::Table, columns: &Columns) -> Result<Vec<Colu
     }
 }
 
-fn exists(table: &catalog::Table, column: &ColumnName) -> Result<(), String> {
+pub(crate) fn exists(table: &catalog::Table, column: &ColumnName) -> Result<(), String> {
     match table.column(column) {
         Some(_) => Ok(()),
         None => Err(format!("column \"{column}\" does not exist")),
     }
-}
-
-/// Refuses columns that Postgres alone writes. `"*"` means the others.
-fn writable_columns(table: &catalog::Table, verb: &str, columns: &Columns) -> Result<(), String> {
-    let Columns::List(names) = columns else {
-        return Ok(());
-    };
-    for name in names {
-        exists(table, name)?;
-        let generation = table.column(name).map(|column| column.generation);
-        if generation != Some(Generation::Never) {
-            let able = match verb {
-                "insert" => "insertable",
-                _ => "updatable",
-            };
-            return Err(format!(
-                "Column \"{name}\" is not {able} and so cannot have {verb} permissions defined"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// What the three write permissions have in common, for validation.
-pub(crate) struct WritePermission<'a> {
-    /// What it does to columns (`insert`, `update`), and to which, if the kind has any.
-    pub(crate) columns: Option<(&'static str, &'a Columns)>,
-    /// Presets, if the kind has any.
-    pub(crate) presets: Option<&'a IndexMap<ColumnName, Json>>,
-    /// Filters and checks.
-    pub(crate) rules: Vec<&'a Json>,
-    /// Unknown keys.
-    pub(crate) extra: [&'a JsonObject; 2],
-}
-
-/// Validates a write permission; the error is the reason of its inconsistency.
-pub(crate) fn check_write_permission(
-    context: &dyn RuleContext,
-    table: &catalog::Table,
-    permission: &WritePermission<'_>,
-) -> Result<Vec<BoolExp>, String> {
-    if let Some(reason) = permission
-        .extra
-        .iter()
-        .find_map(|extra| unbuilt::unknown_key(extra))
-    {
-        return Err(reason);
-    }
-    if let Some((verb, columns)) = permission.columns {
-        writable_columns(table, verb, columns)?;
-    }
-    for column in permission.presets.into_iter().flat_map(IndexMap::keys) {
-        exists(table, column)?;
-    }
-    permission
-        .rules
-        .iter()
-        .map(|rule| compile_rule(context, &table.name, rule))
-        .collect()
 }

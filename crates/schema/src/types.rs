@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::PgType;
+use graphloom_catalog::{self as catalog, PgType};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
-    AggregateFunction, Direction, FunctionCall, GrantedColumn, Join, NativeStatement, Nulls,
-    Operator, Output, Rows, SelectGrant,
+    AggregateFunction, DeleteGrant, Direction, FunctionCall, GrantedColumn, InsertGrant,
+    InsertOrder, Join, NativeStatement, Nulls, Operator, Output, Rows, SelectGrant, UpdateGrant,
+    UpdateOperator, WritableColumn,
 };
-use graphloom_vocab::{ColumnName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName};
+use graphloom_vocab::{
+    ColumnName, ConstraintName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName,
+};
 use indexmap::IndexMap;
 
 use crate::function::{ArgumentInfo, implicit_call};
@@ -67,6 +70,12 @@ pub enum EnumMeaning {
     Column(GrantedColumn),
     /// A row of an enum table: its key's text.
     Value(Arc<str>),
+    /// A unique or primary key of the table the enum is of.
+    Constraint(ConstraintName),
+    /// A column that an upsert may change.
+    Writable(WritableColumn),
+    /// Stands where there is nothing to choose; choosing it is an error.
+    Placeholder,
     /// Only its name matters (introspection).
     Name,
 }
@@ -184,6 +193,32 @@ pub enum InputMeaning {
     OrderCount,
     /// `max {…}` and relatives of an aggregate to sort by.
     OrderFunction(AggregateFunction),
+    /// `objects` of an insert.
+    Objects,
+    /// `object` of an insert.
+    Object,
+    /// `on_conflict`.
+    OnConflict,
+    /// A column of a row to insert.
+    InsertColumn(WritableColumn),
+    /// Related rows of a row to insert.
+    InsertRelationship(Arc<InsertRelationship>),
+    /// `data` of related rows.
+    InsertData,
+    /// `constraint` of `on_conflict`.
+    ConflictConstraint,
+    /// `update_columns` of `on_conflict`.
+    ConflictColumns,
+    /// `_set` and relatives.
+    UpdateOperator(UpdateOperator),
+    /// A column inside `_set` and relatives.
+    UpdateColumn(WritableColumn),
+    /// `pk_columns`.
+    KeyColumns,
+    /// Stands where there is nothing to give; its value is not looked at.
+    Placeholder,
+    /// `updates` of `update_T_many`.
+    Updates,
     /// `__type(name:)`.
     TypeName,
     /// `includeDeprecated`.
@@ -256,6 +291,17 @@ pub enum FieldMeaning {
     NativeObject(Arc<NativeRowsMeaning>),
     /// A native query's rows that match ours.
     NativeArray(Arc<NativeRowsMeaning>),
+    /// A field that writes.
+    Mutation {
+        /// The source the table is in.
+        source: SourceName,
+        /// How it writes.
+        form: MutationForm,
+    },
+    /// `affected_rows`.
+    AffectedRows,
+    /// `returning`.
+    Returning,
     /// A computed field that is a value.
     Computed(Arc<CallMeaning>, PgType, Output),
     /// A computed field that is rows.
@@ -293,6 +339,47 @@ pub enum RootKind {
     ByPk,
     /// An aggregate.
     Aggregate,
+}
+
+/// How a root field writes, and what the role may write.
+#[derive(Clone, Debug)]
+pub enum MutationForm {
+    /// `insert_T`
+    Insert(Arc<InsertMeaning>),
+    /// `insert_T_one`
+    InsertOne(Arc<InsertMeaning>),
+    /// `update_T`
+    Update(Arc<UpdateGrant>),
+    /// `update_T_by_pk`
+    UpdateByPk(Arc<UpdateGrant>),
+    /// `update_T_many`
+    UpdateMany(Arc<UpdateGrant>),
+    /// `delete_T`
+    Delete(Arc<DeleteGrant>),
+    /// `delete_T_by_pk`
+    DeleteByPk(Arc<DeleteGrant>),
+}
+
+/// What a role may insert into a table.
+#[derive(Clone, Debug)]
+pub struct InsertMeaning {
+    /// New rows.
+    pub grant: Arc<InsertGrant>,
+    /// Rows that are there already, for upserts.
+    pub update: Option<Arc<UpdateGrant>>,
+}
+
+/// A relationship along which a role may insert.
+#[derive(Clone, Debug)]
+pub struct InsertRelationship {
+    /// Its name in metadata.
+    pub name: Arc<str>,
+    /// Which row comes first.
+    pub order: InsertOrder,
+    /// Our column and theirs, with the types of both.
+    pub mapping: Vec<(catalog::Column, catalog::Column)>,
+    /// What may be inserted there.
+    pub insert: InsertMeaning,
 }
 
 /// A relationship as one role may follow it.

@@ -11,12 +11,16 @@ pub enum Expr {
     Column(Alias, Name),
     /// `t0.*`: the whole row, as an argument of a function.
     Row(Alias),
+    /// `EXCLUDED."id"`: the row that was not inserted because of a conflict.
+    Excluded(Name),
     /// `$1`
     Parameter(ParameterId),
     /// A constant of the engine's own; users' values are parameters.
     Literal(Literal),
     /// `e::int4`
     Cast(Box<Expr>, TypeName),
+    /// `(e)[1]`: an element of an array, from 1.
+    Element(Box<Expr>, usize),
     /// `f(a, b)`
     Call(Function, Vec<Expr>),
     /// `"name" => a`, as an argument of a function.
@@ -171,6 +175,7 @@ operators! {
     Concat = "||",
     Plus = "+",
     Minus = "-",
+    Times = "*",
     HashMinus = "#-",
 }
 

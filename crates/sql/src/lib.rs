@@ -8,21 +8,24 @@
 //! Read `select.rs` for the shape of a statement, `expr.rs` for what stands in it, then `print.rs`.
 
 mod expr;
-mod insert;
 mod name;
 mod print;
 mod quote;
 mod select;
+mod write;
 
 pub use expr::{
     AggregateArguments, AggregateCall, BinaryOperator, CaseBranch, Expr, Literal, Quantifier,
     WindowCall,
 };
-pub use insert::{Insert, InsertValue};
 pub use name::{Alias, Function, Name, ParameterId, TypeName};
 pub use print::{Layout, SqlText, print};
 pub use quote::{quote_identifier, quote_literal};
 pub use select::{
     CommonTable, Direction, FromItem, Join, JoinKind, NativePart, Nulls, OrderBy, Ordinality,
     Select, Statement, Target,
+};
+pub use write::{
+    Assignment, Conflict, ConflictAction, ConflictTarget, Delete, Insert, InsertRows, InsertValue,
+    Update,
 };

@@ -3,7 +3,7 @@
 //! Parameters are numbered in order of appearance, equal ids share a number. Operands are put in
 //! parentheses unless they are atoms, so no table of precedences can be wrong.
 
-mod insert;
+mod write;
 
 use std::fmt::Write;
 
@@ -110,6 +110,8 @@ impl Printer {
         match statement {
             Statement::Select(select) => self.select(select),
             Statement::Insert(insert) => self.insert(insert),
+            Statement::Update(update) => self.update(update),
+            Statement::Delete(delete) => self.delete(delete),
         }
     }
 
@@ -327,6 +329,10 @@ impl Printer {
                 self.push(".");
                 self.name(name);
             }
+            Expr::Excluded(name) => {
+                self.push("EXCLUDED.");
+                self.name(name);
+            }
             Expr::Row(alias) => {
                 self.alias(*alias);
                 self.push(".*");
@@ -337,6 +343,11 @@ impl Printer {
                 self.operand(inner);
                 self.push("::");
                 self.type_name(ty);
+            }
+            Expr::Element(array, position) => {
+                self.push("(");
+                self.expr(array);
+                write!(self.out, ")[{position}]").expect("a string takes everything");
             }
             Expr::Call(function, arguments) => self.call(function, arguments),
             Expr::Named(name, value) => {
@@ -524,6 +535,8 @@ fn is_atom(expr: &Expr) -> bool {
     match expr {
         Expr::Column(..)
         | Expr::Row(_)
+        | Expr::Excluded(_)
+        | Expr::Element(..)
         | Expr::Parameter(_)
         | Expr::Call(..)
         | Expr::Aggregate(_)

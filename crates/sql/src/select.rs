@@ -1,18 +1,18 @@
-//! Statements: `SELECT` and `INSERT` (`insert.rs`); `UPDATE` and `DELETE` will stand beside them.
+//! Statements: `SELECT`; those that write are in `write.rs`.
 
-use crate::{Alias, Expr, Function, Insert, Name};
+use crate::{Alias, Delete, Expr, Function, Insert, Name, Update};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one per request, never a list of them"
-)]
 pub enum Statement {
     /// `SELECT`, with or without `WITH`.
     Select(Select),
     /// `INSERT`
     Insert(Insert),
+    /// `UPDATE`
+    Update(Update),
+    /// `DELETE`
+    Delete(Delete),
 }
 
 /// `WITH … SELECT …` (Postgres manual, SELECT).

@@ -22,7 +22,7 @@ pub(crate) fn audit(cache: &SchemaCache, role: &RoleName, operation: &BoundOpera
 fn roots(cache: &SchemaCache, role: &RoleName, fields: &[RootField]) {
     for root in fields {
         match &root.value {
-            RootValue::Constant(_) => {}
+            RootValue::Constant(_) | RootValue::Mutation(..) => {}
             RootValue::Namespace(inner) => roots(cache, role, inner),
             RootValue::Source(source, query) => {
                 let source = &cache.sources[source];

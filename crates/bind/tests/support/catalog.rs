@@ -177,6 +177,7 @@ fn table(kind: &str, name: &str, comment: Option<String>, oid: u32) -> Table {
             updatable: writable,
             deletable: writable,
         },
+        has_triggers: false,
     }
 }
 

@@ -50,6 +50,9 @@ fn roots(
                 roots(inner, session, variables, out)?;
                 writeln!(out, "}}").unwrap();
             }
+            RootValue::Mutation(source, mutation) => {
+                writeln!(out, "{} writes to {source}: {mutation:#?}", root.key).unwrap();
+            }
             RootValue::Source(source, query) => {
                 let plan = draft(query).print(Layout::Indented);
                 writeln!(out, "{} of {source}:", root.key).unwrap();
@@ -71,6 +74,7 @@ fn origin(value: &Value) -> &'static str {
         Value::Literal(_) => "",
         Value::Variable(_) => " (variable)",
         Value::Session(_) | Value::SessionObject => " (session)",
+        Value::Run(_) => " (run)",
     }
 }
 
@@ -91,6 +95,7 @@ pub(crate) fn text(
             )),
         },
         Value::SessionObject => Ok(Some(session.variables_json().to_string())),
+        Value::Run(value) => Ok(Some(format!("{value:?}"))),
     }
 }
 
@@ -109,6 +114,8 @@ fn premise(assumption: &Assumption) -> String {
         Observed::Length(length) => format!("{path} has {length} items"),
         Observed::Single => format!("{path} is a single value"),
         Observed::Exact(json) => format!("{path} is {json}"),
+        Observed::Rows(shape) => format!("{path} is rows of {:?}", shape.0),
+        Observed::Unrepeatable => "never again".to_owned(),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct TableRow {
     pub(super) comment: Option<String>,
     /// Bits of `pg_relation_is_updatable`; null for what is not a view.
     pub(super) updatable: Option<u32>,
+    /// Whether it has triggers of a user's, rules or row security.
+    pub(super) triggers: bool,
     pub(super) columns: Vec<ColumnRow>,
     pub(super) keys: Vec<KeyRow>,
     pub(super) foreign_keys: Vec<ForeignKeyRow>,

@@ -106,10 +106,22 @@ SELECT json_build_object('table', json_build_object(
   -- Views and materialized views are asked; anything else is taken to be writable.
   'updatable', CASE WHEN relations.relkind IN ('v', 'm')
     THEN pg_catalog.pg_relation_is_updatable(relations.oid, true) END,
+  -- Anything that could see in which order rows are written: triggers, rules, row security, defaults that
+  -- call more than the usual functions.
+  'triggers', class.relhasrules OR class.relrowsecurity OR EXISTS (
+      SELECT FROM pg_catalog.pg_trigger AS trigger
+      WHERE trigger.tgrelid = relations.oid AND NOT trigger.tgisinternal)
+    OR EXISTS (
+      SELECT FROM pg_catalog.pg_attrdef AS attrdef
+      CROSS JOIN LATERAL pg_catalog.pg_get_expr(attrdef.adbin, attrdef.adrelid) AS default_text
+      WHERE attrdef.adrelid = relations.oid AND strpos(default_text, '(') > 0
+        AND default_text !~
+          '^(nextval\(''[^'']*''::regclass\)|([a-z_]+\.)?(now|gen_random_uuid|uuid_generate_v4)\(\))$'),
   'columns', coalesce(column_lists.list, '[]'),
   'keys', coalesce(key_lists.list, '[]'),
   'foreign_keys', coalesce(foreign_key_lists.list, '[]')))
 FROM relations
+JOIN pg_catalog.pg_class AS class ON class.oid = relations.oid
 LEFT JOIN column_lists ON column_lists.oid = relations.oid
 LEFT JOIN key_lists ON key_lists.oid = relations.oid
 LEFT JOIN foreign_key_lists ON foreign_key_lists.oid = relations.oid

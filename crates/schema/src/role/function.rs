@@ -23,7 +23,11 @@ type Arguments = IndexMap<GraphqlName, InputValueDefinition>;
 
 impl SourceTypes<'_> {
     /// The root fields of functions that the role may call.
-    pub(super) fn function_roots(&mut self, roots: &mut IndexMap<GraphqlName, FieldDefinition>) {
+    pub(super) fn function_roots(
+        &mut self,
+        exposed_as: ExposedAs,
+        roots: &mut IndexMap<GraphqlName, FieldDefinition>,
+    ) {
         let source = self.source;
         for info in source.functions.values() {
             let Some(grant) = self.grants.get(&info.returns).cloned() else {
@@ -32,7 +36,7 @@ impl SourceTypes<'_> {
             let Some(table) = source.tables.get(&info.returns) else {
                 continue;
             };
-            if info.exposed_as == ExposedAs::Query && self.may_call(info) {
+            if info.exposed_as == exposed_as && self.may_call(info) {
                 self.function_root(info, table, &grant, roots);
             }
         }
@@ -41,7 +45,8 @@ impl SourceTypes<'_> {
     fn may_call(&self, info: &FunctionInfo) -> bool {
         self.role.is_admin()
             || info.permissions.contains(self.role)
-            || self.settings.function_permissions == FunctionPermissions::Inferred
+            || (info.exposed_as == ExposedAs::Query
+                && self.settings.function_permissions == FunctionPermissions::Inferred)
     }
 
     fn function_root(
@@ -66,7 +71,12 @@ impl SourceTypes<'_> {
             info.function.display_name(),
             table.table.name.display_name(),
         );
-        let generated = format!("execute function \"{function}\" which returns \"{returned}\"");
+        let volatile = match info.exposed_as {
+            ExposedAs::Query => "",
+            ExposedAs::Mutation => "VOLATILE ",
+        };
+        let generated =
+            format!("execute {volatile}function \"{function}\" which returns \"{returned}\"");
         let row = self.type_ref(table, "");
         let meaning = |kind| FieldMeaning::FunctionRoot {
             source: self.source.name.clone(),
@@ -100,7 +110,7 @@ impl SourceTypes<'_> {
             meaning: list,
         };
         roots.insert(name, field);
-        if grant.aggregations() == Aggregations::Allowed {
+        if grant.aggregations() == Aggregations::Allowed && info.exposed_as == ExposedAs::Query {
             let name = match &info.custom_aggregate {
                 Some(name) => naming.affixed_root_field(name),
                 None => naming.root_field(&info.identifier, "aggregate"),

@@ -8,10 +8,12 @@ mod comparison;
 mod condition;
 mod function;
 mod introspection;
+mod mutation;
 mod native;
 mod order;
 mod predicate;
 mod table;
+mod update;
 mod valid;
 
 use std::collections::hash_map::Entry;
@@ -20,10 +22,11 @@ use std::sync::Arc;
 
 use graphloom_graphql::TypeRef;
 use graphloom_ir::SelectGrant;
-use graphloom_vocab::{GraphqlName, QualifiedTable, RoleName, SourceName};
+use graphloom_vocab::{BackendOnly, GraphqlName, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
 
 use crate::cache::{SchemaCache, SourceInfo};
+use crate::function::ExposedAs;
 use crate::table::TableInfo;
 use crate::types::{
     EnumType, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
@@ -42,6 +45,8 @@ pub struct RoleSchema {
     pub query_type: GraphqlName,
     /// What a condition is whose operand is null.
     pub null_operands: NullOperands,
+    /// The mutation root's name, if the role may write anything.
+    pub mutation_type: Option<GraphqlName>,
 }
 
 /// What a role without any query field is shown instead.
@@ -49,43 +54,46 @@ const NO_QUERIES: &str = "There are no queries available to the current role. Ei
      sources or remote schemas configured, or the current role doesn't have the required permissions.";
 
 impl RoleSchema {
-    pub(crate) fn build(cache: &SchemaCache, role: &RoleName) -> Self {
+    pub(crate) fn build(cache: &SchemaCache, role: &RoleName, backend: BackendOnly) -> Self {
         let mut types = Types::default();
-        let query_type = GraphqlName::new("query_root");
-        let mut root = ObjectType {
-            name: query_type.clone(),
-            description: None,
-            fields: IndexMap::new(),
-        };
+        let mut query = root_type("query_root", None);
+        let mut mutation = root_type("mutation_root", Some("mutation root"));
         for source in cache.sources.values() {
-            let mut builder = SourceTypes::new(cache, source, role, &mut types);
+            let mut builder = SourceTypes::new(cache, source, (role, backend), &mut types);
             let fields = builder.build();
-            if fields.is_empty() {
-                continue;
-            }
-            match &source.namespace {
-                None => root.fields.extend(fields),
-                Some(namespace) => namespaced(namespace, fields, source, &mut root, &mut types),
-            }
+            let mutations = builder.mutations();
+            let suffix = match backend {
+                BackendOnly::Hidden => "mutation_frontend",
+                BackendOnly::Allowed => "mutation_backend",
+            };
+            put(fields, source, ("query", &mut query), &mut types);
+            put(mutations, source, (suffix, &mut mutation), &mut types);
         }
-        if root.fields.is_empty() {
-            root.fields.insert(
+        if query.fields.is_empty() {
+            query.fields.insert(
                 GraphqlName::new("no_queries_available"),
                 valid::placeholder(NO_QUERIES),
             );
         }
-        introspection::add(&mut types, &mut root);
-        types.add(TypeDefinition::Object(root));
+        introspection::add(&mut types, &mut query);
+        let query_type = query.name.clone();
+        let mutation_type = (!mutation.fields.is_empty()).then(|| mutation.name.clone());
+        types.add(TypeDefinition::Object(query));
+        if mutation_type.is_some() {
+            types.add(TypeDefinition::Object(mutation));
+        }
         types.drop_conflicted();
         valid::complete(&mut types);
         types.add_scalars();
-        let types =
-            types.reachable_from(valid::of_directives().chain([query_type.clone()]).collect());
+        let roots = [Some(query_type.clone()), mutation_type.clone()];
+        let roots = valid::of_directives().chain(roots.into_iter().flatten());
+        let types = types.reachable_from(roots.collect());
         Self {
             role: role.clone(),
             types,
             query_type,
             null_operands: cache.settings.null_operands,
+            mutation_type,
         }
     }
 
@@ -119,15 +127,40 @@ impl RoleSchema {
     }
 }
 
+fn root_type(name: &str, description: Option<&str>) -> ObjectType {
+    ObjectType {
+        name: GraphqlName::new(name),
+        description: description.map(Into::into),
+        fields: IndexMap::new(),
+    }
+}
+
+/// Puts a source's fields into a root type, under its namespace if it has one.
+fn put(
+    fields: IndexMap<GraphqlName, FieldDefinition>,
+    source: &SourceInfo,
+    (suffix, root): (&str, &mut ObjectType),
+    types: &mut Types,
+) {
+    if fields.is_empty() {
+        return;
+    }
+    match &source.namespace {
+        None => root.fields.extend(fields),
+        Some(namespace) => namespaced((namespace, suffix), fields, source, root, types),
+    }
+}
+
 /// Puts a source's root fields under its namespace.
 fn namespaced(
-    namespace: &str,
+    (namespace, suffix): (&str, &str),
     fields: IndexMap<GraphqlName, FieldDefinition>,
     source: &SourceInfo,
     root: &mut ObjectType,
     types: &mut Types,
 ) {
-    let name = source.naming.namespace_type(namespace);
+    let identifier = crate::naming::Identifier::Generated(namespace.to_owned());
+    let name = source.naming.type_name(&identifier, suffix);
     types.add_own(TypeDefinition::Object(ObjectType {
         name: name.clone(),
         description: None,
@@ -207,7 +240,7 @@ impl Types {
         }
     }
 
-    /// The types that these lead to, sorted by name.
+    /// The types that root types lead to, sorted by name.
     fn reachable_from(
         mut self,
         mut waiting: Vec<GraphqlName>,
@@ -229,6 +262,7 @@ struct SourceTypes<'a> {
     source: &'a SourceInfo,
     settings: Settings,
     role: &'a RoleName,
+    backend: BackendOnly,
     grants: HashMap<&'a QualifiedTable, Arc<SelectGrant>>,
     types: &'a mut Types,
 }
@@ -237,7 +271,7 @@ impl<'a> SourceTypes<'a> {
     fn new(
         cache: &SchemaCache,
         source: &'a SourceInfo,
-        role: &'a RoleName,
+        (role, backend): (&'a RoleName, BackendOnly),
         types: &'a mut Types,
     ) -> Self {
         let mut grants = HashMap::new();
@@ -257,6 +291,7 @@ impl<'a> SourceTypes<'a> {
             source,
             settings: cache.settings,
             role,
+            backend,
             grants,
             types,
         }
@@ -273,7 +308,7 @@ impl<'a> SourceTypes<'a> {
             self.table_types(info, &grant);
             self.table_roots(info, &grant, &mut roots);
         }
-        self.function_roots(&mut roots);
+        self.function_roots(ExposedAs::Query, &mut roots);
         self.native_roots(&mut roots);
         roots
     }

@@ -44,12 +44,22 @@ pub(super) fn json_path_argument(ty: &PgType) -> Option<InputValueDefinition> {
 impl SourceTypes<'_> {
     /// A column's type without nullability: an enum, a scalar, or a list of scalars.
     pub(super) fn column_type(&self, info: &TableInfo, column: &GrantedColumn) -> Option<TypeRef> {
-        if let Some(name) = self.enum_type(info, column.name()) {
+        self.value_type(info, column.name(), column.ty())
+    }
+
+    /// The type of a column's values without nullability.
+    pub(super) fn value_type(
+        &self,
+        info: &TableInfo,
+        column: &ColumnName,
+        ty: &PgType,
+    ) -> Option<TypeRef> {
+        if let Some(name) = self.enum_type(info, column) {
             return Some(TypeRef::Named(name));
         }
         let scalar = |ty| scalar::scalar_name(ty).map(TypeRef::Named);
-        match column.ty().element() {
-            None => scalar(column.ty()),
+        match ty.element() {
+            None => scalar(ty),
             Some(element) => Some(scalar(element)?.non_null().list()),
         }
     }
@@ -369,7 +379,7 @@ impl SourceTypes<'_> {
     }
 
     /// One non-null argument per key column, if there is a key and the role sees all of it.
-    fn key_arguments(
+    pub(super) fn key_arguments(
         &self,
         info: &TableInfo,
         grant: &SelectGrant,

@@ -129,6 +129,11 @@ pub(super) fn comparison(
     Ok(Comparison::Value(operator, value))
 }
 
+/// A column preset: a constant, or a session variable.
+pub(crate) fn preset(ty: &PgType, value: &Json) -> Result<TypedValue, String> {
+    typed(ty, value, Texts::Session).map_err(|refused| refused.0.message().to_owned())
+}
+
 fn typed(ty: &PgType, value: &Json, texts: Texts) -> Result<TypedValue, Refused> {
     // Inside lists, such texts are texts: v2 looks at the whole value only.
     if texts == Texts::Session

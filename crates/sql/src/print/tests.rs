@@ -146,7 +146,8 @@ fn rows_are_inserted() {
         table: Name::new("user"),
         alias: Alias::new(0),
         columns: columns.iter().map(|name| Name::new(*name)).collect(),
-        rows,
+        rows: crate::InsertRows::Values(rows),
+        conflict: None,
         returning: vec![Target::unnamed(column(0, "id"))],
     };
     let given = InsertValue::Given(parameter(0).cast(TypeName::Builtin("int4")));

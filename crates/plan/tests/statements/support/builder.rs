@@ -50,6 +50,7 @@ pub(crate) fn table(name: &str, columns: &[(&str, &str)]) -> Table {
             updatable: true,
             deletable: true,
         },
+        has_triggers: false,
     }
 }
 

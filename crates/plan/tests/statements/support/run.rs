@@ -78,6 +78,7 @@ fn describe(value: &TypedValue) -> String {
         },
         Value::Session(name) => format!("{of} session {name}"),
         Value::SessionObject => format!("{of} session"),
+        Value::Run(value) => format!("{of} {value:?}"),
     }
 }
 

@@ -1,0 +1,12 @@
+//! Mutations: planned as steps, run in one transaction or in one each, as the document has it.
+//!
+//! Read `plan.rs` (what is kept of a mutation), `rows.rs` (objects as rows), `run.rs` (transactions),
+//! `insert.rs` (rows that belong to each other).
+
+mod insert;
+mod plan;
+mod rows;
+mod run;
+
+pub(crate) use plan::MutationStep;
+pub(crate) use run::{Request, run};

@@ -1,0 +1,358 @@
+//! A mutation as it is kept: its statements, and how rows are made of its input.
+
+use std::collections::HashMap;
+
+use graphloom_ir::{
+    GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation, MutationOutput,
+    ResponseValue, RootField, SourceQuery, TypedValue,
+};
+use graphloom_pg::Statement;
+use graphloom_plan::{
+    self as plan, Answering, Gives, ResultShape, StatementPlan, Wanted, WritePlan,
+};
+use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
+
+/// A root field that writes.
+#[derive(Debug)]
+pub(crate) struct MutationStep {
+    pub(crate) source: SourceName,
+    pub(crate) work: Work,
+}
+
+/// What it does.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Insert(Box<InsertStep>),
+    /// An update or a delete.
+    Write(WriteStep),
+    /// Updates one after the other; the answer is the list of theirs.
+    Many(Vec<WriteStep>),
+    /// Rows of a function.
+    Call(Prepared, ResultShape),
+}
+
+/// A statement and its values.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) statement: Statement,
+    pub(crate) parameters: Vec<TypedValue>,
+}
+
+/// A statement that writes, and what it gives.
+#[derive(Debug)]
+pub(crate) struct WriteStatement {
+    pub(crate) prepared: Prepared,
+    pub(crate) gives: Gives,
+}
+
+/// An update or a delete.
+#[derive(Debug)]
+pub(crate) struct WriteStep {
+    pub(crate) write: WriteStatement,
+    /// Reads the rows again.
+    pub(crate) reread: Option<Prepared>,
+}
+
+/// An insert.
+#[derive(Debug)]
+pub(crate) struct InsertStep {
+    pub(crate) rows: Input,
+    pub(crate) path: ErrorPath,
+    pub(crate) place: Place,
+    /// The answer at once: where no row brings others along.
+    pub(crate) direct: Option<WriteStatement>,
+    /// Otherwise: reads the rows again.
+    pub(crate) reread: Option<Prepared>,
+    pub(crate) output: MutationOutput,
+    pub(crate) form: InsertForm,
+}
+
+/// How the rows of an insert may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InsertForm {
+    /// All in one statement.
+    Flat,
+    /// A statement per place in the tree: the outcome is that of one row after the other.
+    Levels,
+    /// One row after the other.
+    RowByRow,
+}
+
+/// A place in the tree of an insert.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The table, as messages name it.
+    pub(crate) table: String,
+    pub(crate) columns: Vec<PlaceColumn>,
+    pub(crate) sets: HashMap<Vec<usize>, usize>,
+    /// What `on_conflict` was, where there are several.
+    pub(crate) conflicts: Vec<Json>,
+    /// By conflict, then by set.
+    pub(crate) statements: Vec<Vec<WriteStatement>>,
+    pub(crate) relations: Vec<Relation>,
+}
+
+/// A column of the rows there.
+#[derive(Debug)]
+pub(crate) struct PlaceColumn {
+    pub(crate) given: Option<GivenColumn>,
+    /// Whether every set has it.
+    pub(crate) always: bool,
+}
+
+/// Rows that belong to the rows there.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) order: InsertOrder,
+    /// The position of the column that is determined (of the row that is inserted later), and the position
+    /// beside the row that gives it.
+    pub(crate) mapping: Vec<(usize, usize)>,
+    pub(crate) place: Place,
+}
+
+impl Prepared {
+    fn of(plan: StatementPlan) -> Self {
+        Self {
+            statement: Statement::new(plan.sql.text()),
+            parameters: plan.parameters,
+        }
+    }
+}
+
+impl WriteStatement {
+    fn of(plan: WritePlan) -> Self {
+        Self {
+            prepared: Prepared::of(plan.statement),
+            gives: plan.gives,
+        }
+    }
+}
+
+impl MutationStep {
+    /// Plans a mutation.
+    pub(crate) fn new(_root: &RootField, source: &SourceName, mutation: &Mutation) -> Self {
+        let work = match mutation {
+            Mutation::Insert(insert) => Work::Insert(Box::new(InsertStep::of(insert))),
+            Mutation::Update(update) => Work::Write(update_step(update)),
+            Mutation::UpdateMany(updates) => Work::Many(updates.iter().map(update_step).collect()),
+            Mutation::Delete(delete) => {
+                let table = delete.target.table();
+                Work::Write(WriteStep {
+                    write: WriteStatement::of(plan::delete(delete)),
+                    reread: reread(table, &delete.output),
+                })
+            }
+            Mutation::Call(query) => call(query),
+        };
+        Self {
+            source: source.clone(),
+            work,
+        }
+    }
+
+    /// Every statement, for logs and sizes.
+    pub(crate) fn texts(&self) -> Vec<&Prepared> {
+        match &self.work {
+            Work::Insert(insert) => {
+                let mut texts = Vec::new();
+                match &insert.direct {
+                    Some(direct) => texts.push(&direct.prepared),
+                    None => insert.place.texts(&mut texts),
+                }
+                texts.extend(&insert.reread);
+                texts
+            }
+            Work::Write(step) => step.texts().collect(),
+            Work::Many(steps) => steps.iter().flat_map(WriteStep::texts).collect(),
+            Work::Call(prepared, _) => vec![prepared],
+        }
+    }
+}
+
+impl WriteStep {
+    fn texts(&self) -> impl Iterator<Item = &Prepared> {
+        std::iter::once(&self.write.prepared).chain(&self.reread)
+    }
+}
+
+fn call(query: &SourceQuery) -> Work {
+    let planned = plan::plan(query);
+    let shape = planned.result;
+    Work::Call(Prepared::of(planned), shape)
+}
+
+fn update_step(update: &graphloom_ir::Update) -> WriteStep {
+    WriteStep {
+        write: WriteStatement::of(plan::update(update)),
+        reread: reread(update.target.table(), &update.output),
+    }
+}
+
+fn reread(table: &graphloom_vocab::QualifiedTable, output: &MutationOutput) -> Option<Prepared> {
+    match plan::answering(output) {
+        Answering::AtOnce => None,
+        Answering::Reread => Some(Prepared::of(plan::reread(table, output))),
+    }
+}
+
+impl InsertStep {
+    fn of(insert: &graphloom_ir::Insert) -> Self {
+        let node = &insert.node;
+        let answering = plan::answering(&insert.output);
+        let form = match node.relations.is_empty() {
+            true => InsertForm::Flat,
+            false if may_go_by_levels(node, &mut Vec::new()) => InsertForm::Levels,
+            false => InsertForm::RowByRow,
+        };
+        let direct = (form == InsertForm::Flat).then(|| {
+            let set = match node.sets.as_slice() {
+                [only] => Some(only.as_slice()),
+                _ => None,
+            };
+            let wanted = match answering {
+                Answering::AtOnce => Wanted::Answer(&insert.output),
+                Answering::Reread => Wanted::Rows(&[]),
+            };
+            let conflict = node.conflicts.first().and_then(Option::as_ref);
+            WriteStatement::of(plan::insert(node, conflict, set, wanted))
+        });
+        let rereads = answering == Answering::Reread
+            || (form != InsertForm::Flat && tells_rows(&insert.output));
+        Self {
+            rows: insert.rows.clone(),
+            path: insert.path.clone(),
+            place: Place::of(node, (&[], rereads && direct.is_none())),
+            direct,
+            reread: rereads
+                .then(|| Prepared::of(plan::reread(node.target.table(), &insert.output))),
+            output: insert.output.clone(),
+            form,
+        }
+    }
+}
+
+/// Whether the answer has anything of the rows themselves.
+fn tells_rows(output: &MutationOutput) -> bool {
+    match output {
+        MutationOutput::Row(_) => true,
+        MutationOutput::Response(fields) => fields
+            .iter()
+            .any(|field| matches!(field.value, ResponseValue::Returning(_))),
+    }
+}
+
+/// Whether a statement per place does what one row after the other would do: nothing that is written can
+/// be seen by what decides about other rows, and no table is written twice.
+fn may_go_by_levels<'n>(
+    node: &'n InsertNode,
+    tables: &mut Vec<&'n graphloom_vocab::QualifiedTable>,
+) -> bool {
+    let table = node.target.table();
+    let once = !tables.contains(&table);
+    tables.push(table);
+    once && node.sets.len() == 1
+        && !node.sets[0].is_empty()
+        && node.target.is_plain()
+        && node.conflicts.iter().all(Option::is_none)
+        && node.target.check().is_about_row_only()
+        && node
+            .relations
+            .iter()
+            .all(|relation| may_go_by_levels(&relation.node, tables))
+}
+
+impl Place {
+    /// `back`: the columns that a row below or above wants of these rows.
+    fn of(node: &InsertNode, (back, whole): (&[ColumnName], bool)) -> Self {
+        let mut wanted: Vec<ColumnName> = back.to_vec();
+        for relation in &node.relations {
+            if relation.order != InsertOrder::Before {
+                for (ours, _) in &relation.mapping {
+                    if !wanted.contains(ours) {
+                        wanted.push(ours.clone());
+                    }
+                }
+            }
+        }
+        let wants = match whole || !wanted.is_empty() {
+            true => Wanted::Rows(&wanted),
+            false => Wanted::Nothing,
+        };
+        let statement = |conflict, set: &Vec<usize>| {
+            WriteStatement::of(plan::insert(node, conflict, Some(set), wants))
+        };
+        let statements = node.conflicts.iter().map(|conflict| {
+            let sets = node.sets.iter();
+            sets.map(|set| statement(conflict.as_ref(), set)).collect()
+        });
+        let columns = node.columns.iter().map(|column| PlaceColumn {
+            given: column.given.clone(),
+            always: !column.column.may_have_default,
+        });
+        let sets = node.sets.iter().enumerate();
+        Self {
+            table: node.target.table().display_name(),
+            columns: columns.collect(),
+            sets: sets.map(|(at, set)| (set.clone(), at)).collect(),
+            conflicts: node.conflict_inputs.clone(),
+            statements: statements.collect(),
+            relations: node
+                .relations
+                .iter()
+                .map(|relation| Relation::of(relation, node, &wanted))
+                .collect(),
+        }
+    }
+
+    fn texts<'p>(&'p self, into: &mut Vec<&'p Prepared>) {
+        let all = self.statements.iter().flatten();
+        into.extend(all.map(|statement| &statement.prepared));
+        for relation in &self.relations {
+            relation.place.texts(into);
+        }
+    }
+}
+
+impl Relation {
+    fn of(relation: &InsertRelation, above: &InsertNode, wanted: &[ColumnName]) -> Self {
+        let position = |node: &InsertNode, name: &ColumnName| {
+            let found = node.columns.iter().position(|c| &c.column.name == name);
+            found.expect("determined columns are columns of their place")
+        };
+        let beside = |list: &[ColumnName], name: &ColumnName| {
+            let found = list.iter().position(|column| column == name);
+            found.expect("columns that are needed are asked for")
+        };
+        let (back, mapping): (Vec<_>, Vec<_>) = match relation.order {
+            InsertOrder::Before => {
+                let mut back: Vec<ColumnName> = Vec::new();
+                for (_, theirs) in &relation.mapping {
+                    if !back.contains(theirs) {
+                        back.push(theirs.clone());
+                    }
+                }
+                let pairs = relation.mapping.iter();
+                let mapping = pairs
+                    .map(|(ours, theirs)| (position(above, ours), beside(&back, theirs)))
+                    .collect();
+                (back, mapping)
+            }
+            InsertOrder::AfterOne | InsertOrder::AfterMany => {
+                let pairs = relation.mapping.iter();
+                let mapping = pairs
+                    .map(|(ours, theirs)| (position(&relation.node, theirs), beside(wanted, ours)))
+                    .collect();
+                (Vec::new(), mapping)
+            }
+        };
+        Self {
+            key: relation.key.to_string(),
+            name: relation.name.to_string(),
+            order: relation.order,
+            mapping,
+            place: Place::of(&relation.node, (&back, false)),
+        }
+    }
+}

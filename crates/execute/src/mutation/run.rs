@@ -1,0 +1,371 @@
+//! Running mutations: transactions, checks, answers, and when a transaction is tried again.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use graphloom_ir::{MutationOutput, ResponseValue, RunValue, TypedValue, Value};
+use graphloom_pg::{AccessMode, PgError, Pool, Purpose, SqlState, Statement, Transaction};
+use graphloom_plan::{Gives, ResultShape};
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
+
+use super::insert::Returned;
+use super::plan::{InsertStep, MutationStep, Prepared, Work, WriteStatement, WriteStep};
+use super::rows::{self, Row, column_literal};
+use crate::operation::text;
+
+/// How often a transaction is tried that others got in the way of.
+const ATTEMPTS_MAX: usize = 5;
+
+/// Whose request it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) session: &'a Session,
+    /// With defaults filled in.
+    pub(crate) variables: &'a JsonObject,
+    pub(crate) pools: &'a HashMap<SourceName, Pool>,
+}
+
+/// A step's result, or why there is none.
+pub(super) type Outcome<T> = std::result::Result<T, Failure>;
+
+/// Why a step has no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Postgres refused a statement for the input at this path.
+    Postgres(PgError, ErrorPath),
+    /// We refuse.
+    Refused(Error),
+    /// The transaction is to be done again, one row after the other.
+    Again,
+}
+
+/// Runs every mutation; the answers are in order.
+///
+/// `shared`: all of them are of one source and stand or fall together. Otherwise what was done before a
+/// failure stays done.
+pub(crate) async fn run(
+    steps: &[&MutationStep],
+    shared: bool,
+    request: Request<'_>,
+) -> Result<Vec<Bytes>> {
+    for step in steps {
+        check(step, request)?;
+    }
+    if shared {
+        return transaction(steps, request).await;
+    }
+    let mut answers = Vec::with_capacity(steps.len());
+    for step in steps {
+        answers.extend(transaction(std::slice::from_ref(step), request).await?);
+    }
+    Ok(answers)
+}
+
+/// Looks at every value before anything is written.
+fn check(step: &MutationStep, request: Request<'_>) -> Result<()> {
+    for prepared in step.texts() {
+        for value in &prepared.parameters {
+            if !matches!(value.value, Value::Run(_)) {
+                text(value, request.session, request.variables)?;
+            }
+        }
+    }
+    if let Work::Insert(insert) = &step.work {
+        read_rows(insert, request)?;
+    }
+    Ok(())
+}
+
+fn read_rows(insert: &InsertStep, request: Request<'_>) -> Result<Vec<Row>> {
+    let input = rows::input(&insert.rows, request.variables);
+    let form = match insert.output {
+        MutationOutput::Response(_) => rows::Form::List,
+        MutationOutput::Row(_) => rows::Form::Object,
+    };
+    rows::read(&insert.place, &input, (form, &[], 0), &insert.path)
+}
+
+/// Runs steps of one source in one transaction, again where that is safe: nothing was acknowledged.
+async fn transaction(steps: &[&MutationStep], request: Request<'_>) -> Result<Vec<Bytes>> {
+    let mut may_go_by_levels = true;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match attempt(steps, request, may_go_by_levels).await {
+            Ok(answers) => return Ok(answers),
+            Err(Failure::Again) if may_go_by_levels => may_go_by_levels = false,
+            Err(Failure::Again) => {
+                return Err(Error::unexpected("a mutation could not be run"));
+            }
+            Err(Failure::Refused(error)) => return Err(error),
+            Err(Failure::Postgres(error, path)) => {
+                if attempts >= ATTEMPTS_MAX || !may_be_tried_again(&error) {
+                    return Err(error.to_error(Purpose::Operation).at(path));
+                }
+            }
+        }
+    }
+}
+
+/// Serialization failures and deadlocks have rolled everything back. A lost connection is another matter:
+/// whether the transaction was committed is not known.
+fn may_be_tried_again(error: &PgError) -> bool {
+    error.database().is_some_and(|database| {
+        database.sqlstate == SqlState::SERIALIZATION_FAILURE
+            || database.sqlstate == SqlState::DEADLOCK_DETECTED
+    })
+}
+
+async fn attempt(
+    steps: &[&MutationStep],
+    request: Request<'_>,
+    may_go_by_levels: bool,
+) -> Outcome<Vec<Bytes>> {
+    let Some(first) = steps.first() else {
+        return Ok(Vec::new());
+    };
+    let nowhere = |error| Failure::Postgres(error, ErrorPath::root());
+    let pool = request.pools.get(&first.source).ok_or_else(|| {
+        let source = &first.source;
+        Failure::Refused(Error::unexpected(format!(
+            "source {source} has no connection pool"
+        )))
+    })?;
+    let transaction = begin(pool, request.session).await.map_err(nowhere)?;
+    let mut runner = Runner {
+        transaction,
+        request,
+        may_go_by_levels,
+        written: 0,
+    };
+    let mut answers = Vec::with_capacity(steps.len());
+    for step in steps {
+        answers.push(runner.step(step).await?);
+    }
+    runner.transaction.commit().await.map_err(nowhere)?;
+    Ok(answers)
+}
+
+/// Begins a transaction that knows who writes. A connection that turns out to be closed is replaced once.
+async fn begin(pool: &Pool, session: &Session) -> std::result::Result<Transaction, PgError> {
+    let user = session.variables_json().to_string();
+    let statement = Statement::new(include_str!("../sql/session_user.sql"));
+    let mut again = true;
+    loop {
+        let begun = async {
+            let mut transaction = pool.begin(AccessMode::ReadWrite).await?;
+            transaction.execute(&statement, &[Some(&user)]).await?;
+            Ok(transaction)
+        };
+        match begun.await {
+            Err(error) if again && PgError::is_connection_error(&error) => again = false,
+            other => return other,
+        }
+    }
+}
+
+/// A transaction under way.
+pub(super) struct Runner<'r> {
+    transaction: Transaction,
+    request: Request<'r>,
+    pub(super) may_go_by_levels: bool,
+    /// Rows inserted by the step under way.
+    pub(super) written: u64,
+}
+
+/// Values that only the mutation itself knows.
+#[derive(Default)]
+pub(super) struct Values<'r> {
+    rows: &'r [Row],
+    written: Option<String>,
+    count: u64,
+}
+
+impl<'r> Values<'r> {
+    pub(super) fn of_rows(rows: &'r [Row]) -> Self {
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
+    fn of_written(returned: &Returned, count: u64) -> Self {
+        let rows = returned.iter();
+        let rows = rows.map(|row| row.first().and_then(Option::as_deref));
+        Self {
+            rows: &[],
+            written: Some(column_literal(rows)),
+            count,
+        }
+    }
+
+    fn text(&self, value: RunValue) -> Option<String> {
+        match value {
+            RunValue::Column(at) => {
+                let cells = self.rows.iter().map(|row| row.cells[at].as_deref());
+                Some(column_literal(cells))
+            }
+            RunValue::RowCount => Some(self.rows.len().to_string()),
+            RunValue::Written => self.written.clone(),
+            RunValue::WrittenCount => Some(self.count.to_string()),
+        }
+    }
+}
+
+/// What a statement that writes gave.
+pub(super) struct WriteResult {
+    pub(super) count: u64,
+    third: Option<String>,
+}
+
+impl WriteResult {
+    /// The rows, where they were asked for; otherwise as many empty ones.
+    pub(super) fn rows(self) -> Outcome<Returned> {
+        match self.third {
+            None => Ok(vec![Vec::new(); usize::try_from(self.count).unwrap_or(0)]),
+            Some(text) => serde_json::from_str(&text).map_err(|_| {
+                Failure::Refused(Error::unexpected("a statement did not give rows as JSON"))
+            }),
+        }
+    }
+}
+
+impl Runner<'_> {
+    async fn step(&mut self, step: &MutationStep) -> Outcome<Bytes> {
+        match &step.work {
+            Work::Insert(insert) => self.insert(insert).await,
+            Work::Write(write) => self.update_or_delete(write).await,
+            Work::Many(writes) => {
+                let mut answer = Vec::from(b"[");
+                for (index, write) in writes.iter().enumerate() {
+                    if index > 0 {
+                        answer.push(b',');
+                    }
+                    answer.extend_from_slice(&self.update_or_delete(write).await?);
+                }
+                answer.push(b']');
+                Ok(answer.into())
+            }
+            Work::Call(prepared, shape) => self.call(prepared, *shape).await,
+        }
+    }
+
+    async fn insert(&mut self, insert: &InsertStep) -> Outcome<Bytes> {
+        let rows = read_rows(insert, self.request).map_err(Failure::Refused)?;
+        let (returned, count) = match &insert.direct {
+            None => self.insert_tree(insert, rows).await?,
+            Some(direct) => {
+                let values = Values::of_rows(&rows);
+                let result = self.write(direct, &values, &insert.path).await?;
+                if direct.gives == Gives::Answer {
+                    return Ok(result
+                        .third
+                        .map_or(Bytes::from_static(b"null"), Bytes::from));
+                }
+                let count = result.count;
+                (result.rows()?, count)
+            }
+        };
+        match &insert.reread {
+            Some(reread) => self.reread(reread, &returned, count).await,
+            None => Ok(numbers(&insert.output, count).to_string().into()),
+        }
+    }
+
+    async fn update_or_delete(&mut self, step: &WriteStep) -> Outcome<Bytes> {
+        let root = ErrorPath::root();
+        let result = self.write(&step.write, &Values::default(), &root).await?;
+        let Some(reread) = &step.reread else {
+            return Ok(result
+                .third
+                .map_or(Bytes::from_static(b"null"), Bytes::from));
+        };
+        let count = result.count;
+        let returned = result.rows()?;
+        self.reread(reread, &returned, count).await
+    }
+
+    async fn reread(
+        &mut self,
+        reread: &Prepared,
+        returned: &Returned,
+        count: u64,
+    ) -> Outcome<Bytes> {
+        let values = Values::of_written(returned, count);
+        let parameters = self.parameters(reread, &values)?;
+        let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
+        let answer = self
+            .transaction
+            .query_json(&reread.statement, &parameters)
+            .await;
+        let answer = answer.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
+        Ok(answer.unwrap_or(Bytes::from_static(b"null")))
+    }
+
+    async fn call(&mut self, prepared: &Prepared, shape: ResultShape) -> Outcome<Bytes> {
+        let parameters = self.parameters(prepared, &Values::default())?;
+        let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
+        let rows = self
+            .transaction
+            .query_json_rows(&prepared.statement, &parameters)
+            .await;
+        let mut rows = rows.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
+        match (shape, rows.pop().flatten()) {
+            (_, Some(answer)) => Ok(answer),
+            (ResultShape::JsonTextOrNoRow, None) => Ok(Bytes::from_static(b"null")),
+            (ResultShape::JsonText, None) => Ok(Bytes::from_static(b"[]")),
+        }
+    }
+
+    /// Runs a statement that writes; a row that fails the check refuses everything.
+    pub(super) async fn write(
+        &mut self,
+        write: &WriteStatement,
+        values: &Values<'_>,
+        path: &ErrorPath,
+    ) -> Outcome<WriteResult> {
+        let parameters = self.parameters(&write.prepared, values)?;
+        let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
+        let rows = self
+            .transaction
+            .query_text_rows(&write.prepared.statement, &parameters)
+            .await;
+        let mut rows = rows.map_err(|error| Failure::Postgres(error, path.clone()))?;
+        let mut columns = rows.pop().unwrap_or_default().into_iter();
+        let (holds, count) = (columns.next().flatten(), columns.next().flatten());
+        if holds.as_deref() != Some("true") {
+            let message = "check constraint of an insert/update permission has failed";
+            let error = Error::new(ErrorCode::PermissionError, message);
+            return Err(Failure::Refused(error.at(path.clone())));
+        }
+        Ok(WriteResult {
+            count: count.and_then(|text| text.parse().ok()).unwrap_or(0),
+            third: columns.next().flatten(),
+        })
+    }
+
+    fn parameters(&self, prepared: &Prepared, values: &Values<'_>) -> Outcome<Vec<Option<String>>> {
+        let request = self.request;
+        let one = |value: &TypedValue| match value.value {
+            Value::Run(run) => Ok(values.text(run)),
+            _ => text(value, request.session, request.variables).map_err(Failure::Refused),
+        };
+        prepared.parameters.iter().map(one).collect()
+    }
+}
+
+/// An answer without any row.
+fn numbers(output: &MutationOutput, count: u64) -> Json {
+    let MutationOutput::Response(fields) = output else {
+        return Json::Null;
+    };
+    let fields = fields.iter().map(|field| {
+        let value = match &field.value {
+            ResponseValue::Typename(name) => Json::from(&**name),
+            ResponseValue::AffectedRows => Json::from(count),
+            ResponseValue::Returning(_) => Json::Array(Vec::new()),
+        };
+        (field.key.to_string(), value)
+    });
+    Json::Object(fields.collect::<JsonObject>())
+}

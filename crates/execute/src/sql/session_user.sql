@@ -1,0 +1,1 @@
+SELECT set_config('hasura.user', $1::text, true)

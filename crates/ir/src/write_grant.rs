@@ -1,0 +1,305 @@
+//! What a role may write of a table, and the only ways to write one.
+//!
+//! A check, a filter and the presets of a permission come along with the target that its grant gives out:
+//! a statement that leaves them behind cannot be written down.
+
+use std::sync::Arc;
+
+use graphloom_catalog::{Column, Generation, PgType, Table, TableKind, TypeKind};
+use graphloom_vocab::{ColumnName, QualifiedTable};
+
+use crate::{BoolExp, Rows, TableAccess, TypedValue};
+
+/// A column that the current role may give a value; only a grant makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WritableColumn {
+    name: ColumnName,
+    ty: PgType,
+    may_have_default: bool,
+}
+
+/// A column and the value that every row a role writes has in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preset {
+    /// The column.
+    pub column: ColumnName,
+    /// Its value.
+    pub value: TypedValue,
+}
+
+/// A role's right to insert into one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InsertGrant {
+    columns: Vec<WritableColumn>,
+    target: InsertTarget,
+}
+
+/// A table to insert into under a grant: its check and its presets cannot be left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InsertTarget {
+    table: QualifiedTable,
+    presets: Arc<[Preset]>,
+    check: Arc<BoolExp>,
+    filler: Option<ColumnName>,
+    plain: bool,
+}
+
+/// A role's right to update rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateGrant {
+    columns: Vec<WritableColumn>,
+    target: UpdateTarget,
+}
+
+/// Rows that may be updated under a grant: filter, check and presets cannot be left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpdateTarget {
+    table: QualifiedTable,
+    presets: Arc<[Preset]>,
+    filter: Arc<BoolExp>,
+    check: Option<Arc<BoolExp>>,
+}
+
+/// A role's right to delete rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeleteGrant {
+    target: DeleteTarget,
+}
+
+/// Rows that may be deleted under a grant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeleteTarget {
+    table: QualifiedTable,
+    filter: Arc<BoolExp>,
+}
+
+impl WritableColumn {
+    fn of(table: &Table, column: &Column) -> Self {
+        // A view's column takes the default of the table below, and a domain may have one of its own.
+        let inherits = matches!(table.kind, TableKind::View | TableKind::ForeignTable)
+            || matches!(column.ty.kind, TypeKind::Domain(_));
+        Self {
+            name: column.name.clone(),
+            ty: column.ty.clone(),
+            may_have_default: column.has_default || inherits,
+        }
+    }
+
+    /// Its name in Postgres.
+    pub fn name(&self) -> &ColumnName {
+        &self.name
+    }
+
+    /// Its type.
+    pub fn ty(&self) -> &PgType {
+        &self.ty
+    }
+
+    /// Whether leaving it out may give another value than null does.
+    pub fn may_have_default(&self) -> bool {
+        self.may_have_default
+    }
+}
+
+/// The columns of a table that Postgres does not write by itself and that are listed, less the presets.
+fn writable(
+    table: &Table,
+    is_listed: impl Fn(&ColumnName) -> bool,
+    presets: &[Preset],
+) -> Vec<WritableColumn> {
+    let columns = table.columns.iter().filter(|column| {
+        column.generation == Generation::Never
+            && is_listed(&column.name)
+            && !presets.iter().any(|preset| preset.column == column.name)
+    });
+    columns
+        .map(|column| WritableColumn::of(table, column))
+        .collect()
+}
+
+impl InsertGrant {
+    /// Anything: for the admin role only.
+    pub fn unrestricted(table: &Table) -> Self {
+        Self::new(table, |_| true, Vec::new(), BoolExp::always())
+    }
+
+    /// What a role's insert permission gives; columns the table does not have are left out.
+    pub fn from_permission(
+        table: &Table,
+        columns: &[ColumnName],
+        presets: Vec<Preset>,
+        check: BoolExp,
+    ) -> Self {
+        Self::new(table, |name| columns.contains(name), presets, check)
+    }
+
+    fn new(
+        table: &Table,
+        is_listed: impl Fn(&ColumnName) -> bool,
+        presets: Vec<Preset>,
+        check: BoolExp,
+    ) -> Self {
+        Self {
+            columns: writable(table, is_listed, &presets),
+            target: InsertTarget {
+                table: table.name.clone(),
+                presets: presets.into(),
+                check: Arc::new(check),
+                filler: table.columns.first().map(|column| column.name.clone()),
+                plain: matches!(table.kind, TableKind::Table) && !table.has_triggers,
+            },
+        }
+    }
+
+    /// The columns that may be given.
+    pub fn columns(&self) -> &[WritableColumn] {
+        &self.columns
+    }
+
+    /// A column that may be given.
+    pub fn column(&self, name: &ColumnName) -> Option<&WritableColumn> {
+        self.columns.iter().find(|column| column.name() == name)
+    }
+
+    /// The table with the check and the presets.
+    pub fn target(&self) -> &InsertTarget {
+        &self.target
+    }
+}
+
+impl InsertTarget {
+    /// The table.
+    pub fn table(&self) -> &QualifiedTable {
+        &self.table
+    }
+
+    /// What every row has in some columns.
+    pub fn presets(&self) -> &[Preset] {
+        &self.presets
+    }
+
+    /// What every inserted row must satisfy.
+    pub fn check(&self) -> &Arc<BoolExp> {
+        &self.check
+    }
+
+    /// Whether inserting does nothing but that: no view, no trigger.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// A column that can be named where rows of nothing but defaults are to be written.
+    pub fn filler(&self) -> Option<&ColumnName> {
+        self.filler.as_ref()
+    }
+}
+
+impl UpdateGrant {
+    /// Anything: for the admin role only.
+    pub fn unrestricted(table: &Table) -> Self {
+        Self::new(table, |_| true, Vec::new(), BoolExp::always(), None)
+    }
+
+    /// What a role's update permission gives; columns the table does not have are left out.
+    pub fn from_permission(
+        table: &Table,
+        columns: &[ColumnName],
+        presets: Vec<Preset>,
+        filter: BoolExp,
+        check: Option<BoolExp>,
+    ) -> Self {
+        Self::new(table, |name| columns.contains(name), presets, filter, check)
+    }
+
+    fn new(
+        table: &Table,
+        is_listed: impl Fn(&ColumnName) -> bool,
+        presets: Vec<Preset>,
+        filter: BoolExp,
+        check: Option<BoolExp>,
+    ) -> Self {
+        Self {
+            columns: writable(table, is_listed, &presets),
+            target: UpdateTarget {
+                table: table.name.clone(),
+                presets: presets.into(),
+                filter: Arc::new(filter),
+                check: check.map(Arc::new),
+            },
+        }
+    }
+
+    /// The columns that may be changed.
+    pub fn columns(&self) -> &[WritableColumn] {
+        &self.columns
+    }
+
+    /// The rows with the filter, the check and the presets.
+    pub fn target(&self) -> &UpdateTarget {
+        &self.target
+    }
+}
+
+impl UpdateTarget {
+    /// The table.
+    pub fn table(&self) -> &QualifiedTable {
+        &self.table
+    }
+
+    /// What every updated row gets in some columns.
+    pub fn presets(&self) -> &[Preset] {
+        &self.presets
+    }
+
+    /// Which rows.
+    pub fn filter(&self) -> &BoolExp {
+        &self.filter
+    }
+
+    /// What every row must satisfy afterwards; `None`: the permission says nothing about it.
+    pub fn check(&self) -> Option<&BoolExp> {
+        self.check.as_deref()
+    }
+}
+
+impl DeleteGrant {
+    /// Anything: for the admin role only.
+    pub fn unrestricted(table: &Table) -> Self {
+        Self::from_permission(table, BoolExp::always())
+    }
+
+    /// What a role's delete permission gives.
+    pub fn from_permission(table: &Table, filter: BoolExp) -> Self {
+        Self {
+            target: DeleteTarget {
+                table: table.name.clone(),
+                filter: Arc::new(filter),
+            },
+        }
+    }
+
+    /// The rows.
+    pub fn target(&self) -> &DeleteTarget {
+        &self.target
+    }
+}
+
+impl DeleteTarget {
+    /// The table.
+    pub fn table(&self) -> &QualifiedTable {
+        &self.table
+    }
+
+    /// Which rows.
+    pub fn filter(&self) -> &BoolExp {
+        &self.filter
+    }
+}
+
+impl TableAccess {
+    /// The rows that a statement has just written: whoever wrote them sees them, within the columns that
+    /// a select grant shows.
+    pub fn written(table: QualifiedTable) -> Self {
+        Self::in_rule(table).with_rows(Rows::Written)
+    }
+}

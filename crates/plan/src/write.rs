@@ -1,0 +1,696 @@
+//! Statements that write: `WITH t1 AS (INSERT … RETURNING …) SELECT …`.
+//!
+//! Each gives one row. Its permission's check comes along as a column, so that whoever runs it can roll back.
+//! What is told about written rows is part of the statement where it needs nothing but their columns;
+//! otherwise the rows come back and are read by a second statement, which sees everything the first did.
+
+use graphloom_catalog::{PgType, TypeKind};
+use graphloom_ir::{
+    BoolExp, Change, ConflictAction, ConflictTarget, Delete, Field, FieldValue, InsertColumn,
+    InsertNode, MutationOutput, OnConflict, ResponseValue, RunValue, SelectArguments, TableAccess,
+    TableSelect, TypedValue, Update, UpdateOperator, UpdateTarget, Value,
+};
+use graphloom_sql::{
+    self as sql, AggregateArguments, Alias, Assignment, BinaryOperator, CaseBranch, CommonTable,
+    Expr, FromItem, Function, InsertRows, InsertValue, Layout, Name, Ordinality, Select, Statement,
+    Target, TypeName,
+};
+use graphloom_vocab::{ColumnName, QualifiedTable};
+
+use crate::condition::{Scope, condition, conjuncts};
+use crate::context::{Carried, Context, carry};
+use crate::object::{Pairs, RowObject, list_or_empty, object};
+use crate::select::{Related, list, one, pairs};
+use crate::value::{JSON, TEXT, cast_text, value};
+use crate::{ResultShape, StatementPlan};
+
+/// The outcome of the check. It starts as carried names of our own do, so no column is called so.
+const CHECK: &str = "row_number_and_check";
+/// The written row as a whole.
+const ROW: &str = "row_number_and_row";
+
+/// A statement that writes, and what its one row of text columns holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WritePlan {
+    /// The statement. Columns: whether the check holds of every row (`true`, `false`); how many rows were
+    /// written; then what `gives` says.
+    pub statement: StatementPlan,
+    /// What the third column holds.
+    pub gives: Gives,
+}
+
+/// What a statement that writes gives besides numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// The answer, as JSON; null: nothing was written, and the answer is null.
+    Answer,
+    /// A JSON list of the written rows, each a list of texts: the row itself as text, then the columns that
+    /// were asked for.
+    Rows,
+    /// Nothing.
+    Nothing,
+}
+
+/// How the answer about written rows is come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answering {
+    /// In the statement that writes.
+    AtOnce,
+    /// By a statement that reads the written rows again.
+    Reread,
+}
+
+/// How the answer can be come by: relationships and functions are read once everything is written.
+pub fn answering(output: &MutationOutput) -> Answering {
+    let fields_of = |value: &ResponseValue| match value {
+        ResponseValue::Returning(fields) => are_flat(fields),
+        ResponseValue::Typename(_) | ResponseValue::AffectedRows => true,
+    };
+    let flat = match output {
+        MutationOutput::Row(fields) => are_flat(fields),
+        MutationOutput::Response(fields) => fields.iter().all(|field| fields_of(&field.value)),
+    };
+    match flat {
+        true => Answering::AtOnce,
+        false => Answering::Reread,
+    }
+}
+
+fn are_flat(fields: &[Field]) -> bool {
+    fields.iter().all(|field| match &field.value {
+        FieldValue::Constant(_) => true,
+        FieldValue::Column(column) => column.column.mask().is_none(),
+        _ => false,
+    })
+}
+
+/// What is wanted of a statement that writes.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    /// The answer itself.
+    Answer(&'a MutationOutput),
+    /// The rows, with these columns beside each.
+    Rows(&'a [ColumnName]),
+    /// Nothing but numbers.
+    Nothing,
+}
+
+impl<'a> Wanted<'a> {
+    /// What an update or delete gives.
+    fn of(output: &'a MutationOutput) -> Self {
+        match answering(output) {
+            Answering::AtOnce => Wanted::Answer(output),
+            Answering::Reread => Wanted::Rows(&[]),
+        }
+    }
+}
+
+/// Plans an update.
+pub fn update(update: &Update) -> WritePlan {
+    let mut context = Context::default();
+    let target = &update.target;
+    let row = context.alias();
+    let mut set: Vec<_> = update
+        .changes
+        .iter()
+        .map(|change| changed(&mut context, row, change))
+        .collect();
+    for preset in target.presets() {
+        let expr = value(&mut context, &preset.value);
+        set.push(assignment(&preset.column, InsertValue::Given(expr)));
+    }
+    let filter = both(&mut context, row, target.filter(), Some(&update.filter));
+    let write = |_: &mut Context, returning| {
+        let (schema, table) = names(target.table());
+        Statement::Update(sql::Update {
+            schema,
+            table,
+            alias: row,
+            set,
+            filter,
+            returning,
+        })
+    };
+    let check = target.check();
+    let written = Written {
+        row,
+        table: target.table(),
+        check: check.filter(|check| !check.is_always()).map(|check| {
+            let check = check.clone();
+            Check::Plain(check)
+        }),
+    };
+    complete(context, &written, Wanted::of(&update.output), write)
+}
+
+/// Plans a delete.
+pub fn delete(delete: &Delete) -> WritePlan {
+    let mut context = Context::default();
+    let target = &delete.target;
+    let row = context.alias();
+    let filter = both(&mut context, row, target.filter(), Some(&delete.filter));
+    let write = |_: &mut Context, returning| {
+        let (schema, table) = names(target.table());
+        Statement::Delete(sql::Delete {
+            schema,
+            table,
+            alias: row,
+            filter,
+            returning,
+        })
+    };
+    let written = Written {
+        row,
+        table: target.table(),
+        check: None,
+    };
+    complete(context, &written, Wanted::of(&delete.output), write)
+}
+
+/// Plans the statement that inserts rows of one place in the tree: with one of its ways to treat conflicts and
+/// one set of columns (`None`: rows differ, and each is written out).
+pub fn insert(
+    node: &InsertNode,
+    conflict: Option<&OnConflict>,
+    set: Option<&[usize]>,
+    wanted: Wanted<'_>,
+) -> WritePlan {
+    let mut context = Context::default();
+    let row = context.alias();
+    let target = &node.target;
+    let (columns, rows) = match set {
+        Some(set) if set.is_empty() && target.presets().is_empty() => all_defaults(node),
+        Some(set) => alike(&mut context, node, set),
+        None => written_out(&mut context, node),
+    };
+    let clause = conflict.map(|conflict| on_conflict(&mut context, row, conflict));
+    let write = |_: &mut Context, returning| {
+        let (schema, table) = names(target.table());
+        Statement::Insert(sql::Insert {
+            schema,
+            table,
+            alias: row,
+            columns,
+            rows,
+            conflict: clause,
+            returning,
+        })
+    };
+    let written = Written {
+        row,
+        table: target.table(),
+        check: insert_check(node, conflict),
+    };
+    complete(context, &written, wanted, write)
+}
+
+/// Plans the statement that reads written rows again; its parameters are [`RunValue`]s.
+pub fn reread(table: &QualifiedTable, output: &MutationOutput) -> StatementPlan {
+    let mut context = Context::default();
+    let select = |fields: &[Field]| TableSelect {
+        access: TableAccess::written(table.clone()),
+        arguments: SelectArguments::default(),
+        fields: fields.to_vec(),
+    };
+    let answer = match output {
+        MutationOutput::Row(fields) => {
+            let row = one(&mut context, None, &select(fields));
+            Expr::subselect(row)
+        }
+        MutationOutput::Response(response) => {
+            let mut pairs = Pairs::with_capacity(response.len());
+            for field in response {
+                let value = match &field.value {
+                    ResponseValue::Typename(name) => Expr::text(name),
+                    ResponseValue::AffectedRows => {
+                        let count = run_value(RunValue::WrittenCount, PgType::builtin("int4"));
+                        value(&mut context, &count)
+                    }
+                    ResponseValue::Returning(fields) => {
+                        Expr::subselect(list(&mut context, None, &select(fields)))
+                    }
+                };
+                pairs.push((field.key.clone(), value));
+            }
+            object(pairs)
+        }
+    };
+    print(Select::of(answer), context)
+}
+
+/// A value that is known while the mutation runs.
+fn run_value(value: RunValue, ty: PgType) -> TypedValue {
+    TypedValue {
+        value: Value::Run(value),
+        ty,
+    }
+}
+
+/// The rows that were written: `unnest($1::text::"public"."author"[]) t0`.
+pub(crate) fn written_rows(
+    context: &mut Context,
+    table: &QualifiedTable,
+    alias: Alias,
+) -> FromItem {
+    let row = PgType {
+        oid: 0,
+        schema: table.schema.as_str().into(),
+        name: table.name.as_str().into(),
+        kind: TypeKind::Composite,
+    };
+    let rows = run_value(RunValue::Written, PgType::array_of(row));
+    FromItem::Function {
+        function: Function::Builtin("unnest"),
+        arguments: vec![value(context, &rows)],
+        ordinality: Ordinality::Without,
+        alias,
+        columns: Vec::new(),
+    }
+}
+
+fn names(table: &QualifiedTable) -> (Name, Name) {
+    (
+        Name::new(table.schema.as_str()),
+        Name::new(table.name.as_str()),
+    )
+}
+
+fn assignment(column: &ColumnName, value: InsertValue) -> Assignment {
+    Assignment {
+        column: Name::new(column.as_str()),
+        value,
+    }
+}
+
+/// A permission's filter and the user's.
+fn both(context: &mut Context, row: Alias, rule: &BoolExp, user: Option<&BoolExp>) -> Option<Expr> {
+    let mut parts = conjuncts(context, Scope::of(row), std::slice::from_ref(rule));
+    if let Some(user) = user {
+        parts.extend(conjuncts(
+            context,
+            Scope::of(row),
+            std::slice::from_ref(user),
+        ));
+    }
+    (!parts.is_empty()).then_some(Expr::And(parts))
+}
+
+fn changed(context: &mut Context, row: Alias, change: &Change) -> Assignment {
+    use UpdateOperator as O;
+    let Some(operand) = &change.value else {
+        return assignment(&change.column, InsertValue::Default);
+    };
+    let operand = value(context, operand);
+    let old = || Expr::Column(row, Name::new(change.column.as_str()));
+    let new = match change.operator {
+        O::Set => operand,
+        O::Inc => old().binary(BinaryOperator::Plus, operand),
+        O::Mul => old().binary(BinaryOperator::Times, operand),
+        O::Append => old().binary(BinaryOperator::Concat, operand),
+        O::Prepend => operand.binary(BinaryOperator::Concat, old()),
+        O::DeleteKey | O::DeleteElem => old().binary(BinaryOperator::Minus, operand),
+        O::DeleteAtPath => old().binary(BinaryOperator::HashMinus, operand),
+    };
+    assignment(&change.column, InsertValue::Given(new))
+}
+
+/// Columns and rows of an insert.
+type Source = (Vec<Name>, InsertRows);
+
+fn column_names(columns: &[&InsertColumn], node: &InsertNode) -> Vec<Name> {
+    let given = columns.iter().map(|column| &column.column.name);
+    let presets = node.target.presets().iter().map(|preset| &preset.column);
+    given
+        .chain(presets)
+        .map(|name| Name::new(name.as_str()))
+        .collect()
+}
+
+/// A column's values as one array of texts.
+fn cells(context: &mut Context, at: usize) -> Expr {
+    let texts = PgType::array_of(PgType::builtin("text"));
+    value(context, &run_value(RunValue::Column(at), texts))
+}
+
+/// `SELECT t1."c0"::int4, $3::text FROM unnest($1::text[], $2::text[]) t1("c0", "c1")`: any number of rows.
+fn alike(context: &mut Context, node: &InsertNode, set: &[usize]) -> Source {
+    let columns: Vec<_> = set.iter().map(|at| &node.columns[*at]).collect();
+    let source = context.alias();
+    let name = |at: usize| Name::new(format!("c{at}"));
+    let arrays: Vec<_> = set.iter().map(|at| cells(context, *at)).collect();
+    let mut targets = Vec::with_capacity(columns.len());
+    for (at, column) in columns.iter().enumerate() {
+        let text = Expr::Column(source, name(at));
+        targets.push(Target::unnamed(cast_text(&column.column.ty, text)));
+    }
+    for preset in node.target.presets() {
+        targets.push(Target::unnamed(value(context, &preset.value)));
+    }
+    let from = match arrays.is_empty() {
+        true => {
+            let count = run_value(RunValue::RowCount, PgType::builtin("int8"));
+            let count = value(context, &count);
+            series(count, source)
+        }
+        false => FromItem::Function {
+            function: Function::Builtin("unnest"),
+            arguments: arrays,
+            ordinality: Ordinality::Without,
+            alias: source,
+            columns: (0..columns.len()).map(name).collect(),
+        },
+    };
+    let select = Select {
+        targets,
+        ..Select::default().from(from)
+    };
+    (
+        column_names(&columns, node),
+        InsertRows::Select(Box::new(select)),
+    )
+}
+
+fn series(count: Expr, alias: Alias) -> FromItem {
+    FromItem::Function {
+        function: Function::Builtin("generate_series"),
+        arguments: vec![Expr::integer(1), count],
+        ordinality: Ordinality::Without,
+        alias,
+        columns: Vec::new(),
+    }
+}
+
+/// Rows of nothing but defaults.
+fn all_defaults(node: &InsertNode) -> Source {
+    let rows = node.pattern.len().max(1);
+    let columns = match node.target.filler() {
+        Some(name) if rows > 1 => vec![Name::new(name.as_str())],
+        _ => Vec::new(),
+    };
+    let row = vec![InsertValue::Default; columns.len()];
+    (columns, InsertRows::Values(vec![row; rows]))
+}
+
+/// `VALUES (($1::text[])[1]::int4, DEFAULT), …`: rows that leave different columns to their defaults.
+fn written_out(context: &mut Context, node: &InsertNode) -> Source {
+    let columns: Vec<_> = node.columns.iter().collect();
+    let mut arrays = Vec::with_capacity(columns.len());
+    for at in 0..columns.len() {
+        arrays.push(cells(context, at));
+    }
+    let presets: Vec<_> = node.target.presets().iter().collect();
+    let presets: Vec<_> = presets
+        .into_iter()
+        .map(|preset| InsertValue::Given(value(context, &preset.value)))
+        .collect();
+    let mut rows = Vec::with_capacity(node.pattern.len());
+    for (position, set) in node.pattern.iter().enumerate() {
+        let set = &node.sets[*set];
+        let cell = |(at, column): (usize, &&InsertColumn)| match set.contains(&at) {
+            false => InsertValue::Default,
+            true => {
+                let text = Expr::Element(Box::new(arrays[at].clone()), position + 1);
+                InsertValue::Given(cast_text(&column.column.ty, text))
+            }
+        };
+        let mut row: Vec<_> = columns.iter().enumerate().map(cell).collect();
+        row.extend(presets.iter().cloned());
+        rows.push(row);
+    }
+    (column_names(&columns, node), InsertRows::Values(rows))
+}
+
+fn on_conflict(context: &mut Context, row: Alias, conflict: &OnConflict) -> sql::Conflict {
+    let target = match &conflict.target {
+        ConflictTarget::Any => sql::ConflictTarget::Any,
+        ConflictTarget::Constraint(name) => {
+            sql::ConflictTarget::Constraint(Name::new(name.as_str()))
+        }
+        ConflictTarget::Columns(columns) => sql::ConflictTarget::Columns(
+            columns
+                .iter()
+                .map(|column| Name::new(column.as_str()))
+                .collect(),
+        ),
+    };
+    let action = match &conflict.action {
+        ConflictAction::Nothing => sql::ConflictAction::Nothing,
+        ConflictAction::Update {
+            target,
+            columns,
+            filter,
+        } => sql::ConflictAction::Update {
+            set: conflict_set(context, target, columns),
+            filter: both(context, row, target.filter(), filter.as_ref()),
+        },
+    };
+    sql::Conflict { target, action }
+}
+
+fn conflict_set(
+    context: &mut Context,
+    target: &UpdateTarget,
+    columns: &[ColumnName],
+) -> Vec<Assignment> {
+    let is_preset = |column: &ColumnName| {
+        target
+            .presets()
+            .iter()
+            .any(|preset| preset.column == *column)
+    };
+    let mut set: Vec<_> = columns
+        .iter()
+        .filter(|column| !is_preset(column))
+        .map(|column| {
+            let new = Expr::Excluded(Name::new(column.as_str()));
+            assignment(column, InsertValue::Given(new))
+        })
+        .collect();
+    for preset in target.presets() {
+        let expr = value(context, &preset.value);
+        set.push(assignment(&preset.column, InsertValue::Given(expr)));
+    }
+    set
+}
+
+/// What written rows must satisfy.
+enum Check {
+    /// This.
+    Plain(BoolExp),
+    /// The first if the row is new, the second if it was there.
+    NewOrOld(BoolExp, BoolExp),
+}
+
+/// Without an update check of its own an upsert keeps to the insert check, as v2 has it.
+fn insert_check(node: &InsertNode, conflict: Option<&OnConflict>) -> Option<Check> {
+    let check = node.target.check();
+    let update = match conflict.map(|conflict| &conflict.action) {
+        Some(ConflictAction::Update { target, .. }) => target.check(),
+        _ => None,
+    };
+    match update {
+        Some(update) if !(update.is_always() && check.is_always()) => {
+            Some(Check::NewOrOld((**check).clone(), update.clone()))
+        }
+        None if !check.is_always() => Some(Check::Plain((**check).clone())),
+        _ => None,
+    }
+}
+
+/// Rows under the hands of a statement that writes.
+struct Written<'a> {
+    row: Alias,
+    table: &'a QualifiedTable,
+    check: Option<Check>,
+}
+
+/// Puts what is wanted around a statement that writes.
+fn complete(
+    mut context: Context,
+    written: &Written<'_>,
+    wanted: Wanted<'_>,
+    write: impl FnOnce(&mut Context, Vec<Target>) -> Statement,
+) -> WritePlan {
+    let context = &mut context;
+    let rows = context.alias();
+    let mut carried = Carried::default();
+    let (third, gives) = match wanted {
+        Wanted::Nothing => (None, Gives::Nothing),
+        Wanted::Answer(output) => {
+            let answer = answer(context, rows, output, &mut carried);
+            (Some(answer), Gives::Answer)
+        }
+        Wanted::Rows(columns) => {
+            let list = rows_list(context, rows, columns);
+            (Some(list), Gives::Rows)
+        }
+    };
+    let mut returning = carry(written.row, &carried);
+    if let Wanted::Rows(columns) = wanted {
+        returning.push(whole_row(written));
+        for (at, column) in columns.iter().enumerate() {
+            let value = Expr::Column(written.row, Name::new(column.as_str()));
+            returning.push(Target::named(value, beside(at)));
+        }
+    }
+    let mut targets = vec![Target::unnamed(Expr::text("true").cast(TEXT))];
+    if let Some(check) = &written.check {
+        let check = check_value(context, written.row, check);
+        returning.push(Target::named(check, Name::new(CHECK)));
+        targets[0] = Target::unnamed(all_hold(context, rows));
+    }
+    if returning.is_empty() {
+        returning.push(Target::unnamed(Expr::integer(1)));
+    }
+    let count = context.alias();
+    let count = Select::of(Expr::aggregate("count", AggregateArguments::Star)).from(
+        FromItem::CommonTable {
+            name: rows,
+            alias: count,
+        },
+    );
+    targets.push(Target::unnamed(Expr::subselect(count).cast(TEXT)));
+    targets.extend(third.map(|third| Target::unnamed(third.cast(TEXT))));
+    let statement = write(context, returning);
+    let select = Select {
+        with: vec![CommonTable {
+            alias: rows,
+            statement,
+        }],
+        targets,
+        ..Select::default()
+    };
+    WritePlan {
+        statement: print(select, std::mem::take(context)),
+        gives,
+    }
+}
+
+fn print(select: Select, context: Context) -> StatementPlan {
+    let sql = sql::print(&Statement::Select(select), Layout::Line);
+    let values = context.into_values();
+    let parameters = sql
+        .parameters()
+        .iter()
+        .map(|id| values[id.index()].clone())
+        .collect();
+    StatementPlan {
+        sql,
+        parameters,
+        result: ResultShape::JsonText,
+    }
+}
+
+fn whole_row(written: &Written<'_>) -> Target {
+    let (schema, name) = names(written.table);
+    let row = Expr::Row(written.row).cast(TypeName::Qualified { schema, name });
+    Target::named(row, Name::new(ROW))
+}
+
+/// A column that is given back beside the row.
+fn beside(at: usize) -> Name {
+    Name::new(format!("c{at}"))
+}
+
+/// `json_agg(json_build_array(t2."row"::text, t2."c0"::text))`
+fn rows_list(context: &mut Context, rows: Alias, columns: &[ColumnName]) -> Expr {
+    let alias = context.alias();
+    let text = |name: Name| Expr::Column(alias, name).cast(TEXT);
+    let mut parts = vec![text(Name::new(ROW))];
+    parts.extend((0..columns.len()).map(|at| text(beside(at))));
+    let row = Expr::call("json_build_array", parts);
+    let list = Expr::aggregate("json_agg", AggregateArguments::All(vec![row]));
+    let from = FromItem::CommonTable { name: rows, alias };
+    Expr::subselect(Select::of(list_or_empty(list)).from(from))
+}
+
+/// The value of a check; null is not true.
+fn check_value(context: &mut Context, row: Alias, check: &Check) -> Expr {
+    let mut hold = |exp: &BoolExp| condition(context, Scope::of(row), exp);
+    let value = match check {
+        Check::Plain(exp) => hold(exp),
+        Check::NewOrOld(new, old) => {
+            let xmax = Expr::Column(row, Name::new("xmax"));
+            let branch = CaseBranch {
+                when: xmax.cast(TEXT).equals(Expr::text("0")),
+                then: hold(new),
+            };
+            Expr::Case(vec![branch], Some(Box::new(hold(old))))
+        }
+    };
+    Expr::call("coalesce", vec![value, Expr::boolean(false)])
+}
+
+/// `(SELECT coalesce(bool_and(t3."check"), true) FROM t1 t3)::text`
+fn all_hold(context: &mut Context, rows: Alias) -> Expr {
+    let alias = context.alias();
+    let check = Expr::Column(alias, Name::new(CHECK));
+    let all = Expr::aggregate("bool_and", AggregateArguments::All(vec![check]));
+    let all = Expr::call("coalesce", vec![all, Expr::boolean(true)]);
+    let from = FromItem::CommonTable { name: rows, alias };
+    Expr::subselect(Select::of(all).from(from)).cast(TEXT)
+}
+
+/// The answer from the written rows' own columns.
+fn answer(
+    context: &mut Context,
+    rows: Alias,
+    output: &MutationOutput,
+    carried: &mut Carried,
+) -> Expr {
+    match output {
+        MutationOutput::Row(fields) => {
+            let (object, from) = written_objects(context, rows, fields, carried);
+            Expr::subselect(Select::of(object).from(from))
+        }
+        MutationOutput::Response(response) => {
+            let mut pairs = Pairs::with_capacity(response.len());
+            for field in response {
+                let value = match &field.value {
+                    ResponseValue::Typename(name) => Expr::text(name),
+                    ResponseValue::AffectedRows => {
+                        let alias = context.alias();
+                        let from = FromItem::CommonTable { name: rows, alias };
+                        let count = Expr::aggregate("count", AggregateArguments::Star);
+                        Expr::subselect(Select::of(count).from(from))
+                    }
+                    ResponseValue::Returning(fields) => {
+                        let (object, from) = written_objects(context, rows, fields, carried);
+                        let each = AggregateArguments::All(vec![object]);
+                        let list = list_or_empty(Expr::aggregate("json_agg", each));
+                        Expr::subselect(Select::of(list).from(from))
+                    }
+                };
+                pairs.push((field.key.clone(), value));
+            }
+            object(pairs).cast(JSON)
+        }
+    }
+}
+
+/// The objects of written rows, one row each, and how to read one.
+fn written_objects(
+    context: &mut Context,
+    rows: Alias,
+    fields: &[Field],
+    carried: &mut Carried,
+) -> (Expr, FromItem) {
+    let late = context.collecting_alias();
+    let pairs = pairs(context, late, fields, &mut Related::InPlace);
+    carried.merge(context.collected(late));
+    let objects = RowObject::new(pairs);
+    let alias = context.alias();
+    let object = objects.read(alias);
+    let select = Select {
+        targets: objects.targets,
+        ..Select::default().from(FromItem::CommonTable {
+            name: rows,
+            alias: late,
+        })
+    };
+    let from = FromItem::Subselect {
+        select: Box::new(select),
+        alias,
+    };
+    (object, from)
+}
