@@ -41,7 +41,7 @@ impl<'a> Binder<'a> {
     }
 
     /// Binds each field of an object type, in response order.
-    fn fields_of<T>(
+    pub(crate) fn fields_of<T>(
         &mut self,
         type_name: &GraphqlName,
         selection_sets: &[&'a [Selection]],
@@ -50,7 +50,7 @@ impl<'a> Binder<'a> {
         let schema = self.schema;
         let ty = schema
             .object(type_name)
-            .expect("aggregates are objects of the role's schema");
+            .expect("what has fields is an object of the role's schema");
         self.nested(|binder| {
             let fields = binder.collect(type_name, selection_sets)?;
             let mut bound = Vec::with_capacity(fields.len());

@@ -73,7 +73,7 @@ impl<'a> Binder<'a> {
                     let applies = fragment
                         .type_condition
                         .as_ref()
-                        .is_none_or(|ty| ty == type_name);
+                        .is_none_or(|ty| self.applies(ty, type_name));
                     if self.included(&fragment.directives, Place::InlineFragment)? && applies {
                         self.collect_into(type_name, &fragment.selection_set, fields)?;
                     }
@@ -84,7 +84,7 @@ impl<'a> Binder<'a> {
                         let name = &spread.name;
                         return self.fail(format!("reference to undefined fragment \"{name}\""));
                     };
-                    let applies = &fragment.type_condition == type_name;
+                    let applies = self.applies(&fragment.type_condition, type_name);
                     if self.included(&spread.directives, Place::FragmentSpread)? && applies {
                         self.collect_into(type_name, &fragment.selection_set, fields)?;
                     }
@@ -92,6 +92,13 @@ impl<'a> Binder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a fragment on a type is about objects of another: the same, or an interface of theirs.
+    fn applies(&self, condition: &GraphqlName, type_name: &GraphqlName) -> bool {
+        let interface = || self.schema.interface(condition);
+        condition == type_name
+            || interface().is_some_and(|ty| ty.possible_types.contains(type_name))
     }
 
     fn merge(&mut self, field: &'a Field, fields: &mut Fields<'a>) -> Result<()> {

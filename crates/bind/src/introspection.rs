@@ -226,7 +226,7 @@ fn text(text: Option<&Arc<str>>) -> Answer<'static> {
 fn answer<'a>(schema: &'a RoleSchema, subject: Subject<'a>, field: &str) -> Answer<'a> {
     match subject {
         Subject::Schema => schema_field(schema, field),
-        Subject::Named(ty) => named_field(ty, field),
+        Subject::Named(ty) => named_field(schema, ty, field),
         Subject::Wrapped(ty) => wrapped_field(schema, ty, field),
         Subject::Field(name, definition) => field_field(schema, name, definition, field),
         Subject::Input(name, definition) => input_field(schema, name, definition, field),
@@ -288,7 +288,7 @@ fn schema_field<'a>(schema: &'a RoleSchema, field: &str) -> Answer<'a> {
     }
 }
 
-fn named_field<'a>(ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
+fn named_field<'a>(schema: &'a RoleSchema, ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
     match (field, ty) {
         ("kind", ty) => Answer::Text(
             match ty {
@@ -296,30 +296,20 @@ fn named_field<'a>(ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
                 TypeDefinition::Enum(_) => "ENUM",
                 TypeDefinition::InputObject(_) => "INPUT_OBJECT",
                 TypeDefinition::Object(_) => "OBJECT",
+                TypeDefinition::Interface(_) => "INTERFACE",
             }
             .to_owned(),
         ),
         ("name", ty) => Answer::Text(ty.name().to_string()),
         ("description", ty) => text(ty.description()),
-        ("fields", TypeDefinition::Object(ty)) => {
-            let mut fields: Vec<_> = ty
-                .fields
-                .iter()
-                // The root's own introspection fields are implicit.
-                .filter(|(name, field)| {
-                    !(matches!(field.meaning, FieldMeaning::Introspection)
-                        && name.as_str().starts_with("__"))
-                })
-                .collect();
-            fields.sort_by_key(|(name, _)| *name);
-            Answer::Many(
-                fields
-                    .into_iter()
-                    .map(|(name, field)| Subject::Field(name, field))
-                    .collect(),
-            )
+        ("fields", TypeDefinition::Object(ty)) => fields(ty.fields.iter()),
+        ("fields", TypeDefinition::Interface(ty)) => fields(ty.fields.iter()),
+        ("interfaces", TypeDefinition::Object(ty)) => {
+            let interfaces = schema.interfaces_of(&ty.name);
+            named(schema, interfaces.map(|interface| &interface.name))
         }
-        ("interfaces", TypeDefinition::Object(_)) => Answer::Many(Vec::new()),
+        ("interfaces", TypeDefinition::Interface(_)) => Answer::Many(Vec::new()),
+        ("possibleTypes", TypeDefinition::Interface(ty)) => named(schema, ty.possible_types.iter()),
         ("enumValues", TypeDefinition::Enum(ty)) => {
             let mut values: Vec<_> = ty.values.iter().collect();
             values.sort_by_key(|(name, _)| *name);
@@ -333,6 +323,31 @@ fn named_field<'a>(ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
         ("inputFields", TypeDefinition::InputObject(ty)) => inputs(ty.fields.iter()),
         _ => Answer::Null,
     }
+}
+
+fn fields<'a>(fields: impl Iterator<Item = (&'a GraphqlName, &'a FieldDefinition)>) -> Answer<'a> {
+    // The root's own introspection fields are implicit.
+    let mut fields: Vec<_> = fields
+        .filter(|(name, field)| {
+            !(matches!(field.meaning, FieldMeaning::Introspection)
+                && name.as_str().starts_with("__"))
+        })
+        .collect();
+    fields.sort_by_key(|(name, _)| *name);
+    Answer::Many(
+        fields
+            .into_iter()
+            .map(|(name, field)| Subject::Field(name, field))
+            .collect(),
+    )
+}
+
+/// Types by name, sorted.
+fn named<'a>(schema: &'a RoleSchema, names: impl Iterator<Item = &'a GraphqlName>) -> Answer<'a> {
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    let types = names.into_iter().filter_map(|name| schema.get(name));
+    Answer::Many(types.map(Subject::Named).collect())
 }
 
 fn inputs<'a>(

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
-use graphloom_ir::{BoundOperation, Mutation, OperationKind, Premise, RootField, RootValue, Rows};
+use graphloom_ir::{
+    BoundOperation, Mutation, OperationKind, Premise, RootField, RootValue, Rows, SelectGrant,
+    SourceQuery, TableAccess,
+};
 use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema, RootKind};
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
 
@@ -193,9 +196,11 @@ impl<'a> Binder<'a> {
                 kind,
                 grant,
             } => {
-                let query = self.source_query(definition, *kind, &grant.access(), collected)?;
+                let access = grant.access();
+                let query = self.root_query((definition, *kind), grant, access, collected)?;
                 Ok(RootValue::Source(source.clone(), Box::new(query)))
             }
+            FieldMeaning::NodeById(tables) => self.node_by_id(definition, tables, collected),
             FieldMeaning::FunctionRoot {
                 source,
                 kind,
@@ -204,7 +209,8 @@ impl<'a> Binder<'a> {
             } => {
                 let call = self.call(definition, call, collected)?;
                 let access = grant.access().with_rows(Rows::Function(Arc::new(call)));
-                let query = Box::new(self.source_query(definition, *kind, &access, collected)?);
+                let query = self.root_query((definition, *kind), grant, access, collected)?;
+                let query = Box::new(query);
                 Ok(match self.kind {
                     OperationKind::Mutation => {
                         RootValue::Mutation(source.clone(), Box::new(Mutation::Call(query)))
@@ -235,6 +241,23 @@ impl<'a> Binder<'a> {
                 .map(RootValue::Constant),
             // Every other meaning is of fields below the root.
             _ => self.fail("this field cannot be selected here"),
+        }
+    }
+}
+
+impl<'a> Binder<'a> {
+    fn root_query(
+        &mut self,
+        (definition, kind): (&'a FieldDefinition, RootKind),
+        grant: &SelectGrant,
+        access: TableAccess,
+        collected: &Collected<'a>,
+    ) -> Result<SourceQuery> {
+        match kind {
+            RootKind::Connection => self
+                .connection(definition, grant, access, collected)
+                .map(SourceQuery::Connection),
+            kind => self.source_query(definition, kind, &access, collected),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `order_by`: sort keys, related tables under the role's grants.
 
-use graphloom_ir::{AggregateFunction, GrantedColumn, Join, OrderBy, OrderTarget};
+use std::sync::Arc;
+
+use graphloom_catalog::{PgType, ScalarKind};
+use graphloom_ir::{AggregateFunction, CursorPath, GrantedColumn, Join, OrderBy, OrderTarget};
 use graphloom_schema::{EnumMeaning, InputMeaning, InputValueDefinition, RelationshipMeaning};
 use graphloom_vocab::{GraphqlName, Result};
 
@@ -14,6 +17,16 @@ impl<'a> Binder<'a> {
         value: InputRef<'a>,
         argument: &'a InputValueDefinition,
     ) -> Result<Vec<OrderBy>> {
+        let sorted = self.sorted(value, argument)?;
+        Ok(sorted.into_iter().map(|sorted| sorted.order).collect())
+    }
+
+    /// The same, each sort key with its name and type.
+    pub(crate) fn sorted(
+        &mut self,
+        value: InputRef<'a>,
+        argument: &'a InputValueDefinition,
+    ) -> Result<Vec<Sorted>> {
         let items = self.list(value, &argument.ty)?;
         let mut order = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
@@ -27,22 +40,16 @@ impl<'a> Binder<'a> {
         &mut self,
         value: InputRef<'a>,
         type_name: &GraphqlName,
-    ) -> Result<Vec<OrderBy>> {
+    ) -> Result<Vec<Sorted>> {
         self.order_entries(value, type_name, |binder, definition, value| {
             match &definition.meaning {
                 InputMeaning::OrderColumn(column) => {
                     let target = OrderTarget::Column(column.clone());
-                    Ok(binder
-                        .direction(value, definition, target)?
-                        .into_iter()
-                        .collect())
+                    binder.direction(value, definition, (target, column.ty()))
                 }
-                InputMeaning::OrderComputed(call) => {
+                InputMeaning::OrderComputed(call, ty) => {
                     let target = OrderTarget::Computed(call.clone());
-                    Ok(binder
-                        .direction(value, definition, target)?
-                        .into_iter()
-                        .collect())
+                    binder.direction(value, definition, (target, ty))
                 }
                 InputMeaning::OrderComputedAggregate(rows) => {
                     let join = rows.join(rows.call.implicit());
@@ -70,21 +77,20 @@ impl<'a> Binder<'a> {
         value: InputRef<'a>,
         definition: &'a InputValueDefinition,
         join: &Join,
-    ) -> Result<Vec<OrderBy>> {
+    ) -> Result<Vec<Sorted>> {
         let aggregate = |function, column| OrderTarget::Aggregate(join.clone(), function, column);
         self.order_entries(value, definition.ty.name(), |binder, definition, value| {
             match &definition.meaning {
                 InputMeaning::OrderCount => {
                     let target = aggregate(AggregateFunction::Count, None);
-                    Ok(binder
-                        .direction(value, definition, target)?
-                        .into_iter()
-                        .collect())
+                    binder.direction(value, definition, (target, &PgType::builtin("int8")))
                 }
                 InputMeaning::OrderFunction(function) => {
                     let of_column =
                         |column: &GrantedColumn| aggregate(*function, Some(column.clone()));
-                    binder.order_function(value, definition, &of_column)
+                    binder.order_function(value, definition, &|column| {
+                        (of_column(column), aggregated_type(*function, column))
+                    })
                 }
                 _ => binder.fail("this field cannot be used here"),
             }
@@ -95,16 +101,13 @@ impl<'a> Binder<'a> {
         &mut self,
         value: InputRef<'a>,
         definition: &'a InputValueDefinition,
-        target: &dyn Fn(&GrantedColumn) -> OrderTarget,
-    ) -> Result<Vec<OrderBy>> {
+        target: &dyn Fn(&GrantedColumn) -> (OrderTarget, PgType),
+    ) -> Result<Vec<Sorted>> {
         self.order_entries(value, definition.ty.name(), |binder, definition, value| {
             match &definition.meaning {
                 InputMeaning::OrderColumn(column) => {
-                    let target = target(column);
-                    Ok(binder
-                        .direction(value, definition, target)?
-                        .into_iter()
-                        .collect())
+                    let (target, ty) = target(column);
+                    binder.direction(value, definition, (target, &ty))
                 }
                 _ => binder.fail("this field cannot be used here"),
             }
@@ -116,8 +119,8 @@ impl<'a> Binder<'a> {
         &mut self,
         value: InputRef<'a>,
         type_name: &GraphqlName,
-        mut entry: impl FnMut(&mut Self, &'a InputValueDefinition, InputRef<'a>) -> Result<Vec<OrderBy>>,
-    ) -> Result<Vec<OrderBy>> {
+        mut entry: impl FnMut(&mut Self, &'a InputValueDefinition, InputRef<'a>) -> Result<Vec<Sorted>>,
+    ) -> Result<Vec<Sorted>> {
         let fields = self.object(value, type_name)?;
         let schema = self.schema;
         let ty = schema
@@ -129,13 +132,19 @@ impl<'a> Binder<'a> {
                 continue;
             };
             self.count_field()?;
-            order.extend(self.within(&key, |binder| {
+            let sorted = self.within(&key, |binder| {
                 let value = binder.peel(value, &definition.ty, false)?;
                 if binder.is_null(&value) {
                     return Ok(Vec::new());
                 }
                 entry(binder, definition, value)
-            })?);
+            })?;
+            // Cursors name a column as Postgres does, and everything else as the schema does.
+            let name: Arc<str> = match &definition.meaning {
+                InputMeaning::OrderColumn(column) => column.name().as_str().into(),
+                _ => key.as_str().into(),
+            };
+            order.extend(sorted.into_iter().map(|sorted| sorted.below(&name)));
         }
         Ok(order)
     }
@@ -144,25 +153,58 @@ impl<'a> Binder<'a> {
         &mut self,
         value: InputRef<'a>,
         definition: &'a InputValueDefinition,
-        target: OrderTarget,
-    ) -> Result<Option<OrderBy>> {
+        (target, ty): (OrderTarget, &PgType),
+    ) -> Result<Vec<Sorted>> {
         let schema = self.schema;
-        let ty = schema
+        let directions = schema
             .enumeration(definition.ty.name())
             .expect("order_by is in the schema");
-        match self.enum_value(value, ty)? {
-            EnumMeaning::Order(direction, nulls) => Ok(Some(OrderBy {
-                target,
-                direction: *direction,
-                nulls: *nulls,
-            })),
-            _ => Ok(None),
+        match self.enum_value(value, directions)? {
+            EnumMeaning::Order(direction, nulls) => Ok(vec![Sorted {
+                order: OrderBy {
+                    target,
+                    direction: *direction,
+                    nulls: *nulls,
+                },
+                path: Arc::new([]),
+                ty: ty.base().clone(),
+            }]),
+            _ => Ok(Vec::new()),
         }
     }
 }
 
+/// A sort key with what cursors need of it.
+pub(crate) struct Sorted {
+    pub(crate) order: OrderBy,
+    /// Its name, as a path of keys.
+    pub(crate) path: CursorPath,
+    /// The type of its values.
+    pub(crate) ty: PgType,
+}
+
+impl Sorted {
+    fn below(self, name: &Arc<str>) -> Self {
+        let path = std::iter::once(name).chain(&*self.path).cloned().collect();
+        Self { path, ..self }
+    }
+}
+
+/// The type of an aggregate's values, as they are compared with.
+fn aggregated_type(function: AggregateFunction, column: &GrantedColumn) -> PgType {
+    match column.ty().scalar_kind() {
+        ScalarKind::Money => column.ty().base().clone(),
+        _ if function.is_comparison() => column.ty().base().clone(),
+        _ => PgType::builtin("numeric"),
+    }
+}
+
 /// A sort key of the row that a relationship leads to.
-fn through(relationship: &RelationshipMeaning, order: OrderBy) -> OrderBy {
-    let target = OrderTarget::Object(relationship.join(), Box::new(order.target));
-    OrderBy { target, ..order }
+fn through(relationship: &RelationshipMeaning, sorted: Sorted) -> Sorted {
+    let inner = Box::new(sorted.order.target);
+    let order = OrderBy {
+        target: OrderTarget::Object(relationship.join(), inner),
+        ..sorted.order
+    };
+    Sorted { order, ..sorted }
 }

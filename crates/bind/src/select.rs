@@ -96,6 +96,8 @@ impl<'a> Binder<'a> {
             RootKind::Aggregate => self
                 .aggregate_select(definition, access, collected)
                 .map(SourceQuery::Aggregate),
+            // Made where the grant is at hand, for its key.
+            RootKind::Connection => self.fail("this field cannot be selected here"),
         }
     }
 
@@ -232,7 +234,11 @@ impl<'a> Binder<'a> {
     }
 
     /// `limit` and `offset`: null is none, and none leaves no trace in the SQL.
-    fn window(&mut self, value: &InputRef<'a>, coercion: Coercion) -> Result<Option<TypedValue>> {
+    pub(crate) fn window(
+        &mut self,
+        value: &InputRef<'a>,
+        coercion: Coercion,
+    ) -> Result<Option<TypedValue>> {
         if self.is_null(value) {
             return Ok(None);
         }
@@ -272,7 +278,7 @@ impl<'a> Binder<'a> {
     }
 
     /// The columns of `distinct_on` are those of as many first sort keys, in any order.
-    fn check_distinct(&self, arguments: &SelectArguments) -> Result<()> {
+    pub(crate) fn check_distinct(&self, arguments: &SelectArguments) -> Result<()> {
         if arguments.distinct_on.is_empty() || arguments.order_by.is_empty() {
             return Ok(());
         }
@@ -381,6 +387,18 @@ impl<'a> Binder<'a> {
             FieldMeaning::Placeholder(text) => {
                 self.leaf(definition, collected)?;
                 Ok(FieldValue::Constant((*text).into()))
+            }
+            FieldMeaning::ArrayConnection(relationship) => {
+                let grant = &relationship.grant;
+                let select = self.connection(definition, grant, grant.access(), collected)?;
+                Ok(FieldValue::Connection(
+                    relationship.join(),
+                    Box::new(select),
+                ))
+            }
+            FieldMeaning::NodeId(id) => {
+                self.leaf(definition, collected)?;
+                Ok(FieldValue::NodeId(id.clone()))
             }
             // Every other meaning is of fields of other types.
             _ => self.fail("this field cannot be selected here"),

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use graphloom_bind as bind;
 use graphloom_graphql as graphql;
 use graphloom_ir::OperationKind;
-use graphloom_schema::SchemaCache;
+use graphloom_schema::{SchemaCache, SchemaVariant};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
 
 use crate::operation::OperationPlan;
@@ -127,9 +127,11 @@ impl Engine {
         if kind == OperationKind::Subscription {
             return Err(no_subscription(request.transport));
         }
-        let schema = snapshot
-            .schema
-            .role_schema(&session.role, session.backend_only);
+        let variant = SchemaVariant {
+            kind: request.schema,
+            backend: session.backend_only,
+        };
+        let schema = snapshot.schema.variant(&session.role, variant);
         let limits = self.options.operation;
         let (bound, rules) = bind::bind(&schema, &document, operation, &request.variables, limits)?;
         let plan = OperationPlan::new(&bound, rules);

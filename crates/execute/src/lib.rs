@@ -10,4 +10,4 @@ mod request;
 mod run;
 
 pub use engine::{Engine, EngineOptions, Snapshot};
-pub use request::{Executed, GraphqlRequest, RequestKind, Transport};
+pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};

@@ -10,8 +10,8 @@ use graphloom_vocab::{JsonObject, Result, RoleName, Session};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::GraphqlRequest;
 use crate::operation::OperationPlan;
+use crate::{GraphqlRequest, SchemaKind};
 
 /// Most plans kept for one document; a request that fits none of them is planned anew.
 const VARIANTS_MAX: usize = 16;
@@ -24,6 +24,7 @@ pub(crate) struct PlanKey {
     generation: u64,
     role: RoleName,
     backend_only: graphloom_vocab::BackendOnly,
+    schema: SchemaKind,
     operation_name: Option<Arc<str>>,
     document: Arc<str>,
 }
@@ -34,6 +35,7 @@ impl PlanKey {
             generation,
             role: session.role.clone(),
             backend_only: session.backend_only,
+            schema: request.schema,
             operation_name: request.operation_name.as_deref().map(Into::into),
             document: request.query.as_str().into(),
         }

@@ -1,6 +1,7 @@
 //! A GraphQL request and its answer, before and after any transport.
 
 use bytes::Bytes;
+pub use graphloom_schema::SchemaKind;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result};
 
 /// One GraphQL request: `{"query", "operationName", "variables"}`.
@@ -14,6 +15,8 @@ pub struct GraphqlRequest {
     pub variables: JsonObject,
     /// How it came; it decides what is said to a subscription.
     pub transport: Transport,
+    /// Which of the role's schemas it is of.
+    pub schema: SchemaKind,
 }
 
 /// How a request came.
@@ -77,6 +80,7 @@ impl GraphqlRequest {
             operation_name,
             variables,
             transport: Transport::Http,
+            schema: SchemaKind::Standard,
         })
     }
 
@@ -86,6 +90,11 @@ impl GraphqlRequest {
             transport: Transport::Socket,
             ..self
         }
+    }
+
+    /// The same request, of another schema.
+    pub fn of_schema(self, schema: SchemaKind) -> Self {
+        Self { schema, ..self }
     }
 }
 

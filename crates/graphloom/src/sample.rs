@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use graphloom_execute::{GraphqlRequest, Transport};
+use graphloom_execute::{GraphqlRequest, SchemaKind, Transport};
 use graphloom_pg::{ConnectionOptions, connect_once};
 use graphloom_server::Services;
 use graphloom_vocab::{Json, JsonObject, Session};
@@ -85,6 +85,7 @@ pub(crate) async fn is_served(services: &dyn Services) -> bool {
         operation_name: None,
         variables: JsonObject::new(),
         transport: Transport::Http,
+        schema: SchemaKind::Standard,
     };
     services.graphql(&Session::admin(), &request).await.is_ok()
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, GraphqlName, Json};
 
-use crate::Coercion;
+use crate::opaque::{self, NodeId};
+use crate::{Coercion, CursorPath};
 
 /// Turns a JSON value into Postgres text; `None` is NULL.
 ///
@@ -44,8 +45,42 @@ pub fn coerce(coercion: &Coercion, value: &Json) -> Result<Option<String>, Error
         Coercion::Limit => limit(value),
         Coercion::Offset => offset(value),
         Coercion::JsonPath => json_path(value),
+        Coercion::Cursor { path, ty } => cursor(path, ty, value),
+        Coercion::NodeId { index, column, ty } => node_id(*index, value, |part| scalar(ty, part))
+            .map_err(|error| {
+                let message = error.message();
+                Error::parse_failed(format!(
+                    "value of column \"{column}\" in node id: {message}"
+                ))
+            }),
     }
 }
+
+fn cursor(path: &CursorPath, ty: &PgType, value: &Json) -> Result<Option<String>, Error> {
+    let cursor = value.as_str().and_then(opaque::decode_cursor);
+    let part = cursor
+        .as_ref()
+        .and_then(|cursor| opaque::cursor_part(cursor, path));
+    let Some(part) = part else {
+        return Err(Error::validation(INVALID_CURSOR));
+    };
+    scalar(ty, part).map_err(|error| Error::validation(error.message()))
+}
+
+/// A part of a global id that has been found to be one.
+fn node_id(
+    index: usize,
+    value: &Json,
+    part: impl Fn(&Json) -> Result<Option<String>, Error>,
+) -> Result<Option<String>, Error> {
+    let id = value.as_str().map(str::to_owned);
+    let id = id.or_else(|| value.is_number().then(|| value.to_string()));
+    let id = NodeId::decode(&id.unwrap_or_default()).map_err(Error::validation)?;
+    part(id.key.get(index).unwrap_or(&Json::Null))
+}
+
+/// v2's words.
+pub const INVALID_CURSOR: &str = "the \"after\" or \"before\" cursor is invalid";
 
 /// Turns a JSON value into the text of one value of a Postgres type.
 pub fn scalar(ty: &PgType, value: &Json) -> Result<Option<String>, Error> {

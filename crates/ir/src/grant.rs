@@ -12,6 +12,7 @@ use crate::{BoolExp, Rows};
 pub struct SelectGrant {
     table: QualifiedTable,
     columns: Vec<GrantedColumn>,
+    key: Vec<GrantedColumn>,
     filter: Arc<BoolExp>,
     limit: Option<u64>,
     aggregations: Aggregations,
@@ -63,6 +64,7 @@ impl SelectGrant {
                 .iter()
                 .map(|column| granted(column, None))
                 .collect(),
+            key: key_columns(table),
             filter: Arc::new(BoolExp::always()),
             limit: None,
             aggregations: Aggregations::Allowed,
@@ -85,6 +87,7 @@ impl SelectGrant {
         Self {
             table: table.name.clone(),
             columns,
+            key: key_columns(table),
             filter,
             limit,
             aggregations,
@@ -106,6 +109,12 @@ impl SelectGrant {
         self.columns.iter().find(|column| &column.name == name)
     }
 
+    /// The primary key's columns, visible or not; empty if there is no key. Global ids and cursors of the
+    /// Relay API are made of them for every role that may read the table.
+    pub fn key(&self) -> &[GrantedColumn] {
+        &self.key
+    }
+
     /// Whether aggregates are visible.
     pub fn aggregations(&self) -> Aggregations {
         self.aggregations
@@ -120,6 +129,12 @@ impl SelectGrant {
             limit: self.limit,
         }
     }
+}
+
+fn key_columns(table: &Table) -> Vec<GrantedColumn> {
+    let key = table.primary_key.iter().flat_map(|key| &key.columns);
+    key.filter_map(|name| Some(granted(table.column(name)?, None)))
+        .collect()
 }
 
 fn granted(column: &Column, mask: Option<Arc<BoolExp>>) -> GrantedColumn {

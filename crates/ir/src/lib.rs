@@ -11,9 +11,11 @@
 mod call;
 pub mod coerce;
 mod condition;
+mod connection;
 mod geojson;
 mod grant;
 mod json_path;
+pub mod opaque;
 mod operation;
 mod premise;
 mod select;
@@ -25,6 +27,11 @@ pub use call::{ArgumentValue, FunctionArgument, FunctionCall, NativePart, Native
 pub use condition::{
     AggregatePredicate, BoolExp, ColumnCondition, ColumnScope, Comparison, Nullness, Operand,
     OperandValue, Operator,
+};
+pub use connection::{
+    ConnectionField, ConnectionFieldValue, ConnectionSelect, CursorKey, CursorPath, EdgeField,
+    EdgeFieldValue, End, NodeIdSelect, PageFact, PageInfoField, PageInfoFieldValue, Side, Slice,
+    Split,
 };
 pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery};

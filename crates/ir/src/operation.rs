@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use graphloom_vocab::{ErrorPath, SourceName};
 
-use crate::{AggregateSelect, Mutation, Premise, TableSelect};
+use crate::{AggregateSelect, ConnectionSelect, Mutation, Premise, TableSelect};
 
 /// A whole operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,4 +61,6 @@ pub enum SourceQuery {
     One(TableSelect),
     /// An aggregate object.
     Aggregate(AggregateSelect),
+    /// A connection object.
+    Connection(ConnectionSelect),
 }

@@ -4,7 +4,10 @@
 //! change the SQL. Each look is an assumption; a cached plan serves another request only if all hold
 //! for its variables too. Values that only become parameters are not looked at.
 
-use graphloom_vocab::{GraphqlName, Json, JsonObject, PathSegment};
+use graphloom_vocab::{GraphqlName, Json, JsonObject, PathSegment, QualifiedTable};
+
+use crate::CursorPath;
+use crate::opaque::{self, NodeId};
 
 /// Everything assumed, in the order it was looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +45,10 @@ pub enum Observed {
     Rows(RowsShape),
     /// Something that is not worth comparing: no other request is served.
     Unrepeatable,
+    /// A cursor with a value in each of these places; whether each is null.
+    Cursor(Vec<(CursorPath, bool)>),
+    /// A global id of this table with so many values.
+    NodeId(QualifiedTable, usize),
 }
 
 /// The shape of objects to insert: all have exactly these keys.
@@ -134,7 +141,23 @@ impl Assumption {
             (Observed::Exact(expected), Some(value)) => value == expected,
             (Observed::Rows(shape), Some(value)) => shape.fits(value),
             (Observed::Unrepeatable, Some(_)) => false,
-            (Observed::Keys(_) | Observed::Length(_), Some(_)) => false,
+            (Observed::Cursor(parts), Some(Json::String(text))) => opaque::decode_cursor(text)
+                .is_some_and(|cursor| {
+                    parts.iter().all(|(path, null)| {
+                        opaque::cursor_part(&cursor, path)
+                            .is_some_and(|part| part.is_null() == *null)
+                    })
+                }),
+            (Observed::NodeId(table, values), Some(Json::String(text))) => {
+                NodeId::decode(text).is_ok_and(|id| id.table == *table && id.key.len() == *values)
+            }
+            (
+                Observed::Keys(_)
+                | Observed::Length(_)
+                | Observed::Cursor(_)
+                | Observed::NodeId(..),
+                Some(_),
+            ) => false,
         }
     }
 }

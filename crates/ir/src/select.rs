@@ -5,7 +5,9 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
-use crate::{BoolExp, FunctionCall, GrantedColumn, TableAccess, TypedValue};
+use crate::{
+    BoolExp, ConnectionSelect, FunctionCall, GrantedColumn, NodeIdSelect, TableAccess, TypedValue,
+};
 
 /// Rows of a table, each as an object of fields.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +59,10 @@ pub enum FieldValue {
     Array(Join, Box<TableSelect>),
     /// An array relationship's aggregate.
     Aggregate(Join, Box<AggregateSelect>),
+    /// An array relationship as a connection.
+    Connection(Join, Box<ConnectionSelect>),
+    /// The row's global id.
+    NodeId(NodeIdSelect),
 }
 
 /// A column in a response.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use graphloom_catalog::PgType;
-use graphloom_vocab::{ErrorPath, GraphqlName, Json, PathSegment, SessionVariableName};
+use graphloom_vocab::{ColumnName, ErrorPath, GraphqlName, Json, PathSegment, SessionVariableName};
+
+use crate::CursorPath;
 
 /// A value and the Postgres type it is used as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -112,4 +114,20 @@ pub enum Coercion {
     Offset,
     /// A JSON path's text (`$.a.b[0]`) as a `text[]` literal.
     JsonPath,
+    /// A value of a cursor; null becomes NULL.
+    Cursor {
+        /// Where it stands in the cursor.
+        path: CursorPath,
+        /// The Postgres type.
+        ty: PgType,
+    },
+    /// A value of a global id's key.
+    NodeId {
+        /// Which of them.
+        index: usize,
+        /// Its column, for errors.
+        column: ColumnName,
+        /// The Postgres type.
+        ty: PgType,
+    },
 }

@@ -17,8 +17,10 @@ mod aggregate;
 mod call;
 mod column;
 mod condition;
+mod connection;
 mod context;
 mod group;
+mod keyset;
 mod object;
 mod order;
 mod rows;
@@ -89,6 +91,10 @@ pub fn draft(query: &ir::SourceQuery) -> StatementDraft {
         ),
         ir::SourceQuery::Aggregate(select) => (
             aggregate::aggregate(&mut context, None, select),
+            ResultShape::JsonText,
+        ),
+        ir::SourceQuery::Connection(select) => (
+            connection::connection(&mut context, None, select),
             ResultShape::JsonText,
         ),
     };

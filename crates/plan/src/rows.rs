@@ -152,14 +152,14 @@ fn offset(context: &mut Context, user: Option<&TypedValue>) -> Option<Expr> {
 
 /// A number of rows. One that stands in the document is printed as a constant, for Postgres plans a
 /// statement with `LIMIT $1` as if a tenth of all rows were wanted, or anew each time.
-enum Count<'a> {
+pub(crate) enum Count<'a> {
     None,
     Known(i64),
     Symbolic(&'a TypedValue),
 }
 
 impl<'a> Count<'a> {
-    fn of(count: &'a TypedValue) -> Self {
+    pub(crate) fn of(count: &'a TypedValue) -> Self {
         match &count.value {
             Value::Literal(None) => Self::None,
             Value::Literal(Some(text)) => text.parse().map_or(Self::Symbolic(count), Self::Known),

@@ -5,6 +5,7 @@ use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select};
 
 use crate::aggregate::aggregate;
 use crate::column::{computed, selected};
+use crate::connection::{connection, node_id};
 use crate::context::{Context, carry};
 use crate::object::{Pairs, RowObject, list_or_empty};
 use crate::rows::{self, Link, Ordering, Request};
@@ -103,7 +104,9 @@ fn costs(field: &Field) -> bool {
         FieldValue::Computed(_)
         | FieldValue::Object(..)
         | FieldValue::Array(..)
-        | FieldValue::Aggregate(..) => true,
+        | FieldValue::Aggregate(..)
+        | FieldValue::Connection(..)
+        | FieldValue::NodeId(_) => true,
     }
 }
 
@@ -134,7 +137,7 @@ impl Related {
         }
     }
 
-    fn attach(self, rows: &mut Select) {
+    pub(crate) fn attach(self, rows: &mut Select) {
         if let Self::Joined(joined) = self {
             for (object, alias) in joined {
                 rows::join_lateral(rows, object, alias);
@@ -184,5 +187,9 @@ fn field_value(
         FieldValue::Aggregate(join, select) => {
             Expr::subselect(aggregate(context, link(&join.mapping), select))
         }
+        FieldValue::Connection(join, select) => {
+            Expr::subselect(connection(context, link(&join.mapping), select))
+        }
+        FieldValue::NodeId(id) => node_id(context, row, id),
     }
 }

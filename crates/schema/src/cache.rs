@@ -20,7 +20,7 @@ use crate::conflict::TakenNames;
 use crate::function::{self, ComputedFieldInfo, FunctionInfo};
 use crate::native::{LogicalModelInfo, NativeQueryInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
-use crate::role::RoleSchema;
+use crate::role::{RoleSchema, SchemaVariant};
 use crate::rule::RuleContext;
 use crate::table::{self, TableInfo};
 use crate::write::{self, WritePermissions};
@@ -28,6 +28,9 @@ use crate::{Inconsistency, Naming, NamingConvention, Settings, definition, unbui
 
 /// A source's catalog, or why there is none.
 pub type CatalogResult = Result<Arc<Catalog>, String>;
+
+/// A role's schema, once it has been built.
+type RoleCell = Arc<OnceLock<Arc<RoleSchema>>>;
 
 /// All resolved metadata at one moment.
 #[derive(Debug, Default)]
@@ -38,12 +41,9 @@ pub struct SchemaCache {
     pub inconsistencies: Vec<Inconsistency>,
     /// The server's options.
     pub settings: Settings,
-    roles: RwLock<HashMap<RoleKey, Arc<OnceLock<Arc<RoleSchema>>>>>,
+    roles: RwLock<HashMap<(RoleName, SchemaVariant), RoleCell>>,
     known_roles: Vec<RoleName>,
 }
-
-/// Whose schema it is.
-type RoleKey = (RoleName, BackendOnly);
 
 /// A source that can be served.
 #[derive(Clone, Debug)]
@@ -115,11 +115,12 @@ impl SchemaCache {
     /// A role that no permission names shares one schema that shows nothing, so that made-up role
     /// names cost no memory.
     pub fn role(&self, role: &RoleName) -> Arc<RoleSchema> {
-        self.role_schema(role, BackendOnly::Hidden)
+        self.variant(role, SchemaVariant::default())
     }
 
-    /// The same, with or without what only backends may write.
-    pub fn role_schema(&self, role: &RoleName, backend: BackendOnly) -> Arc<RoleSchema> {
+    /// One of a role's schemas, built when it is first asked for.
+    pub fn variant(&self, role: &RoleName, variant: SchemaVariant) -> Arc<RoleSchema> {
+        let SchemaVariant { kind, backend } = variant;
         let known = role.is_admin() || self.known_roles.binary_search(role).is_ok();
         let role = if known {
             role.clone()
@@ -140,7 +141,7 @@ impl SchemaCache {
             }
             _ => BackendOnly::Hidden,
         };
-        let key: RoleKey = (role, backend);
+        let key = (role, SchemaVariant { kind, backend });
         let cell = {
             let roles = self.roles.read().expect("no panic while this lock is held");
             roles.get(&key).cloned()

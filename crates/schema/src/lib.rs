@@ -30,15 +30,15 @@ pub use inconsistency::Inconsistency;
 pub use naming::{Naming, NamingConvention};
 pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};
-pub use role::RoleSchema;
+pub use role::{RoleSchema, SchemaKind, SchemaVariant};
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
 pub use scalar::{output, scalar_name};
 pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings};
 pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
 pub use types::{
     CallMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
-    InputObjectType, InputValueDefinition, InsertMeaning, InsertRelationship, MutationForm,
-    NativeArgumentInfo, NativeMeaning, NativePiece, NativeRowsMeaning, ObjectType,
-    RelationshipMeaning, RootKind, RowsMeaning, ScalarType, TypeDefinition,
+    InputObjectType, InputValueDefinition, InsertMeaning, InsertRelationship, InterfaceType,
+    MutationForm, NativeArgumentInfo, NativeMeaning, NativePiece, NativeRowsMeaning, NodeTable,
+    ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType, TypeDefinition,
 };
 pub use write::{WritePermissionInfo, WritePermissions};

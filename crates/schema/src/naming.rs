@@ -124,6 +124,16 @@ impl Naming {
         self.type_name(&Identifier::Generated(namespace.to_owned()), "query")
     }
 
+    /// A type of the Relay API: the identifier with `Connection` or `Edge` right behind it.
+    pub(crate) fn relay_type(&self, identifier: &Identifier, suffix: &str) -> GraphqlName {
+        let text = self.join(identifier, "", Case::Pascal) + suffix;
+        GraphqlName::new(self.affix(
+            self.type_prefix.as_deref(),
+            text,
+            self.type_suffix.as_deref(),
+        ))
+    }
+
     /// A type of aggregate predicates: v2 leaves out a source's affixes, and in `graphql-default` writes
     /// these types as it writes fields.
     pub(crate) fn predicate_type(&self, identifier: &Identifier, suffix: &str) -> GraphqlName {

@@ -9,8 +9,8 @@ use graphloom_catalog::{self as catalog, PgType};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
     AggregateFunction, DeleteGrant, Direction, FunctionCall, GrantedColumn, InsertGrant,
-    InsertOrder, Join, NativeStatement, Nulls, Operator, Output, Rows, SelectGrant, UpdateGrant,
-    UpdateOperator, WritableColumn,
+    InsertOrder, Join, NativeStatement, NodeIdSelect, Nulls, Operator, Output, PageFact, Rows,
+    SelectGrant, UpdateGrant, UpdateOperator, WritableColumn,
 };
 use graphloom_vocab::{
     ColumnName, ConstraintName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName,
@@ -30,6 +30,8 @@ pub enum TypeDefinition {
     InputObject(InputObjectType),
     /// An object.
     Object(ObjectType),
+    /// An interface.
+    Interface(InterfaceType),
 }
 
 /// A scalar type.
@@ -117,6 +119,16 @@ pub enum InputMeaning {
     Limit,
     /// `offset`.
     Offset,
+    /// `first` of a connection.
+    First,
+    /// `last` of a connection.
+    Last,
+    /// `after` of a connection.
+    After,
+    /// `before` of a connection.
+    Before,
+    /// `node(id:)`.
+    NodeId,
     /// One column of the primary key (`_by_pk`).
     KeyColumn(GrantedColumn),
     /// `path` of a json column.
@@ -182,7 +194,7 @@ pub enum InputMeaning {
     /// A column to sort by.
     OrderColumn(GrantedColumn),
     /// A computed value to sort by.
-    OrderComputed(Arc<FunctionCall>),
+    OrderComputed(Arc<FunctionCall>, PgType),
     /// Computed rows' aggregate to sort by.
     OrderComputedAggregate(Arc<RowsMeaning>),
     /// An object relationship to sort by.
@@ -234,6 +246,19 @@ pub struct ObjectType {
     pub description: Option<Arc<str>>,
     /// By name.
     pub fields: IndexMap<GraphqlName, FieldDefinition>,
+}
+
+/// An interface type.
+#[derive(Clone, Debug)]
+pub struct InterfaceType {
+    /// Its name.
+    pub name: GraphqlName,
+    /// For people.
+    pub description: Option<Arc<str>>,
+    /// By name.
+    pub fields: IndexMap<GraphqlName, FieldDefinition>,
+    /// The objects that implement it.
+    pub possible_types: Vec<GraphqlName>,
 }
 
 /// A field of an object type.
@@ -312,6 +337,24 @@ pub enum FieldMeaning {
     Array(Arc<RelationshipMeaning>),
     /// An array relationship's aggregate.
     ArrayAggregate(Arc<RelationshipMeaning>),
+    /// An array relationship as a connection.
+    ArrayConnection(Arc<RelationshipMeaning>),
+    /// `node(id:)`: the tables it can find rows of.
+    NodeById(Arc<[NodeTable]>),
+    /// A row's global id.
+    NodeId(NodeIdSelect),
+    /// A field of an interface: the objects' own fields say what it stands for.
+    InterfaceField,
+    /// `edges` of a connection.
+    Edges,
+    /// `cursor` of an edge.
+    EdgeCursor,
+    /// `node` of an edge.
+    EdgeNode,
+    /// `pageInfo` of a connection.
+    PageInfo,
+    /// A field of `PageInfo`.
+    PageFact(PageFact),
     /// `aggregate` of an aggregate selection.
     Aggregate,
     /// `nodes` of an aggregate selection.
@@ -339,6 +382,19 @@ pub enum RootKind {
     ByPk,
     /// An aggregate.
     Aggregate,
+    /// A connection.
+    Connection,
+}
+
+/// A table whose rows have global ids.
+#[derive(Clone, Debug)]
+pub struct NodeTable {
+    /// The source it is in.
+    pub source: SourceName,
+    /// The type of its rows.
+    pub type_name: GraphqlName,
+    /// What the role may read.
+    pub grant: Arc<SelectGrant>,
 }
 
 /// How a root field writes, and what the role may write.
@@ -503,6 +559,7 @@ impl TypeDefinition {
             Self::Enum(ty) => &ty.name,
             Self::InputObject(ty) => &ty.name,
             Self::Object(ty) => &ty.name,
+            Self::Interface(ty) => &ty.name,
         }
     }
 
@@ -513,6 +570,7 @@ impl TypeDefinition {
             Self::Enum(ty) => ty.description.as_ref(),
             Self::InputObject(ty) => ty.description.as_ref(),
             Self::Object(ty) => ty.description.as_ref(),
+            Self::Interface(ty) => ty.description.as_ref(),
         }
     }
 
@@ -521,15 +579,17 @@ impl TypeDefinition {
         match self {
             Self::Scalar(_) | Self::Enum(_) => Vec::new(),
             Self::InputObject(ty) => ty.fields.values().map(|field| field.ty.name()).collect(),
-            Self::Object(ty) => {
-                let fields = ty.fields.values();
-                fields
-                    .flat_map(|field| {
-                        let arguments = field.arguments.values().map(|argument| argument.ty.name());
-                        std::iter::once(field.ty.name()).chain(arguments)
-                    })
-                    .collect()
-            }
+            Self::Object(ty) => mentioned(&ty.fields).collect(),
+            Self::Interface(ty) => mentioned(&ty.fields).chain(&ty.possible_types).collect(),
         }
     }
+}
+
+fn mentioned(
+    fields: &IndexMap<GraphqlName, FieldDefinition>,
+) -> impl Iterator<Item = &GraphqlName> {
+    fields.values().flat_map(|field| {
+        let arguments = field.arguments.values().map(|argument| argument.ty.name());
+        std::iter::once(field.ty.name()).chain(arguments)
+    })
 }

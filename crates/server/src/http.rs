@@ -23,6 +23,7 @@ use std::sync::atomic::AtomicBool;
 use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
 use graphloom_auth::{AuthConfig, authenticate};
+use graphloom_execute::SchemaKind;
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
@@ -278,11 +279,17 @@ impl App {
             Ok(read) => read,
             Err(reply) => return reply,
         };
-        if endpoint == GraphqlEndpoint::Relay {
-            return self.refuse(shape, Some(session), relay_error(self.settings.relay));
-        }
+        let schema = match endpoint {
+            GraphqlEndpoint::V1 | GraphqlEndpoint::V1Alpha1 => Ok(SchemaKind::Standard),
+            GraphqlEndpoint::Relay => relay(&self.settings),
+        };
+        let schema = match schema {
+            Ok(schema) => schema,
+            Err(error) => return self.refuse(shape, Some(session), error),
+        };
         let requests =
             content_type.and_then(|()| graphql::parse(shape, &body, self.settings.batch_max));
+        let requests = requests.map(|requests| requests.of_schema(schema));
         let mut reply = match requests {
             Ok(requests) => self.run(shape, info, &session, &requests).await,
             Err(error) => self.refuse(shape, Some(session), error),
@@ -318,14 +325,15 @@ impl App {
     }
 }
 
-fn relay_error(relay: Relay) -> Error {
-    match relay {
-        Relay::Enabled => not_supported("the Relay API"),
-        Relay::Disabled => Error::new(
+/// The Relay API's schema. Error: `not-supported` where it is switched off.
+pub(crate) fn relay(settings: &HttpSettings) -> Result<SchemaKind> {
+    match settings.relay {
+        Relay::Enabled => Ok(SchemaKind::Relay),
+        Relay::Disabled => Err(Error::new(
             ErrorCode::NotSupported,
             "The Relay API is disabled. To enable it, set the HASURA_GRAPHQL_ENABLE_RELAY \
              environment variable to 'true'.",
-        ),
+        )),
     }
 }
 

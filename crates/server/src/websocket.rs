@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::body::Body;
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::WebSocketUpgrade;
+use graphloom_execute::SchemaKind;
 use graphloom_vocab::{Error, ErrorCode, Result};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tokio::sync::broadcast;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use crate::accept::ConnectionShare;
 use crate::cors::Cors;
 use crate::envelope::{self, Detail};
-use crate::http::{App, Reply, RequestInfo, hosts, not_supported};
+use crate::http::{App, Reply, RequestInfo, hosts, relay};
 use crate::log::{SocketEvent, SocketEventKind};
 use crate::settings::{Api, HandshakeCookie, OnMetadataChange};
 
@@ -107,7 +108,7 @@ pub(crate) async fn upgrade(
         });
         rejection(error)
     };
-    let errors = admit(app, &request).map_err(&reject)?;
+    let place = admit(app, &request).map_err(&reject)?;
     let protocol = Protocol::negotiate(request.headers());
     let asked_protocol = request
         .headers()
@@ -118,7 +119,7 @@ pub(crate) async fn upgrade(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let upgrade = upgrade
         .map_err(|rejected| reject(Error::new(ErrorCode::BadRequest, rejected.to_string())))?;
-    let connection = Connection::new(Arc::clone(app), socket_id, protocol, errors, headers);
+    let connection = Connection::new(Arc::clone(app), socket_id, protocol, place, headers);
     connection.log(note, SocketEventKind::Accepted);
     let limit = app.websocket.message_bytes_max;
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
@@ -140,17 +141,17 @@ pub(crate) async fn upgrade(
     Ok(response)
 }
 
-/// Whether this handshake is let in, and how errors look on its path.
-fn admit(app: &App, request: &Request<Body>) -> Result<ErrorStyle> {
+/// Whether this handshake is let in, how errors look on its path, and which schema is behind it.
+fn admit(app: &App, request: &Request<Body>) -> Result<(ErrorStyle, SchemaKind)> {
     hosts::check(app.settings.hosts, request.headers(), request.uri())?;
-    let errors = match request.uri().path() {
+    let place = match request.uri().path() {
         _ if !app.settings.apis.contains(&Api::Graphql) => None,
-        "/v1/graphql" => Some(ErrorStyle::Graphql),
-        "/v1alpha1/graphql" => Some(ErrorStyle::Api),
-        "/v1beta1/relay" => return Err(not_supported("the Relay API")),
+        "/v1/graphql" => Some((ErrorStyle::Graphql, SchemaKind::Standard)),
+        "/v1alpha1/graphql" => Some((ErrorStyle::Api, SchemaKind::Standard)),
+        "/v1beta1/relay" => Some((ErrorStyle::Graphql, relay(&app.settings)?)),
         _ => None,
     };
-    let Some(errors) = errors else {
+    let Some(place) = place else {
         let message = "only '/v1/graphql', '/v1alpha1/graphql' and '/v1beta1/relay' are supported on \
                        websockets";
         return Err(Error::new(ErrorCode::NotFound, message).with_status(404));
@@ -162,7 +163,7 @@ fn admit(app: &App, request: &Request<Body>) -> Result<ErrorStyle> {
             ErrorCode::AccessDenied,
             "received origin header does not match configured CORS domains",
         )),
-        _ => Ok(errors),
+        _ => Ok(place),
     }
 }
 

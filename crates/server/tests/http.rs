@@ -269,10 +269,24 @@ async fn persisted_queries_are_told_to_send_the_query() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Running::start(&[]).await;
-    for (path, status) in [("/v1beta1/relay", 200), ("/v1/graphql/explain", 400)] {
-        let reply = server.post(path, r#"{"query":"{a}"}"#).await;
-        assert_eq!(reply.status, status, "{path}");
-        assert!(reply.text().contains("not-supported"), "{}", reply.text());
+    let reply = server
+        .post("/v1/graphql/explain", r#"{"query":"{a}"}"#)
+        .await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.text().contains("not-supported"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn the_path_says_which_schema_a_request_is_of() {
+    let server = Running::start(&[]).await;
+    for (path, body, schema) in [
+        ("/v1/graphql", r#"{"query":"{schema}"}"#, "Standard"),
+        ("/v1alpha1/graphql", r#"{"query":"{schema}"}"#, "Standard"),
+        ("/v1beta1/relay", r#"{"query":"{schema}"}"#, "Relay"),
+        ("/v1beta1/relay", r#"[{"query":"{schema}"}]"#, "Relay"),
+    ] {
+        let reply = server.post(path, body).await;
+        assert!(reply.text().contains(schema), "{path}: {}", reply.text());
     }
     let server = Running::start(&["--enable-relay=false"]).await;
     let disabled = server

@@ -506,7 +506,10 @@ async fn handshakes_are_refused_over_http() {
     let message = "received origin header does not match configured CORS domains";
     let error = json!({"message": message, "extensions": {"path": "$", "code": "access-denied"}});
     assert_eq!(stranger.json(), error);
-    assert_eq!(handshake(&server, "/v1beta1/relay", &[]).await.status, 400);
+    let no_relay = Running::start(&["--enable-relay=false", "--server-timeout=1"]).await;
+    let refused = handshake(&no_relay, "/v1beta1/relay", &[]).await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["extensions"]["code"], "not-supported");
 
     let friend = [("origin", "https://a.example.com")];
     Socket::open(&server, "/v1/graphql", &friend).await;

@@ -51,17 +51,18 @@ pub struct Socket {
 
 /// Runs one operation (`{"query": …}`) and returns the payload of its first answer.
 ///
-/// `headers` go into `connection_init`. A list of errors, which is how the newer protocol refuses, comes
+/// `path` is the endpoint's; `headers` go into `connection_init`. A list of errors, which is how the newer protocol refuses, comes
 /// back as `{"errors": […]}`, so that an answer looks the same whichever way it took.
 pub fn run(
     port: u16,
+    path: &str,
     protocol: Protocol,
-    headers: Vec<(String, String)>,
-    operation: Value,
+    (headers, operation): (Vec<(String, String)>, Value),
 ) -> Result<Value, Failure> {
+    let path = path.to_owned();
     let answer = runtime::block(async move {
         let exchange = async {
-            let mut socket = Socket::open(port, "/v1/graphql", protocol).await?;
+            let mut socket = Socket::open(port, &path, protocol).await?;
             socket.init(headers).await?;
             socket.first_answer(operation).await
         };

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use graphloom_ir::{
     AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, ArgumentValue, BoolExp,
-    BoundOperation, Comparison, Field, FieldValue, FunctionCall, GrantedColumn, GroupFieldValue,
-    GroupSelect, Join, OperandValue, OrderTarget, RootField, RootValue, Rows, SelectArguments,
-    SelectGrant, SourceQuery, TableAccess, TableSelect,
+    BoundOperation, Comparison, ConnectionFieldValue, ConnectionSelect, EdgeFieldValue, Field,
+    FieldValue, FunctionCall, GrantedColumn, GroupFieldValue, GroupSelect, Join, OperandValue,
+    OrderTarget, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
+    TableAccess, TableSelect,
 };
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_vocab::{ColumnName, QualifiedTable, RoleName};
@@ -28,8 +29,10 @@ fn roots(cache: &SchemaCache, role: &RoleName, fields: &[RootField]) {
                 let source = &cache.sources[source];
                 let audit = Audit { source, role };
                 match &**query {
-                    SourceQuery::List(select) | SourceQuery::One(select) => audit.select(select),
+                    SourceQuery::List(select) => audit.select(select),
+                    SourceQuery::One(select) => audit.one(select),
                     SourceQuery::Aggregate(select) => audit.aggregate(select),
+                    SourceQuery::Connection(select) => audit.connection(select),
                 }
             }
         }
@@ -106,6 +109,30 @@ impl Audit<'_> {
         );
     }
 
+    /// One row is found by its key, which a global id tells also those who do not see its columns.
+    fn one(&self, select: &TableSelect) {
+        self.access(&select.access);
+        let table = select.access.table();
+        let grant = self.grant(table);
+        match &select.arguments.filter {
+            Some(BoolExp::And(parts)) => {
+                for part in parts {
+                    let BoolExp::Column(condition) = part else {
+                        panic!("{part:?} is no key column");
+                    };
+                    let OperandValue::Column(column) = condition.operand.value() else {
+                        panic!("{condition:?} is no key column");
+                    };
+                    assert!(grant.key().iter().any(|key| key.name() == column));
+                }
+            }
+            Some(filter) => panic!("{filter:?} is no key"),
+            // A function that returns one row.
+            None => {}
+        }
+        self.fields(table, &select.fields);
+    }
+
     fn select(&self, select: &TableSelect) {
         self.access(&select.access);
         let table = select.access.table();
@@ -126,6 +153,43 @@ impl Audit<'_> {
                 FieldValue::Aggregate(join, select) => {
                     self.join(join, &select.access);
                     self.aggregate(select);
+                }
+                FieldValue::Connection(join, select) => {
+                    self.join(join, &select.access);
+                    self.connection(select);
+                }
+                FieldValue::NodeId(id) => {
+                    assert_eq!(&id.table, table);
+                    assert_eq!(id.key, self.grant(table).key());
+                }
+            }
+        }
+    }
+
+    /// Beside what the role may see, a connection reads the primary key.
+    fn connection(&self, select: &ConnectionSelect) {
+        self.access(&select.access);
+        let table = select.access.table();
+        if let Some(filter) = &select.filter {
+            self.condition(table, filter);
+        }
+        for column in &select.distinct_on {
+            self.granted(table, column);
+        }
+        let grant = self.grant(table);
+        for key in &select.keys {
+            match &key.order.target {
+                OrderTarget::Column(column) if grant.key().contains(column) => {}
+                target => self.order(table, target),
+            }
+        }
+        for field in &select.fields {
+            let ConnectionFieldValue::Edges(edges) = &field.value else {
+                continue;
+            };
+            for edge in edges {
+                if let EdgeFieldValue::Node(fields) = &edge.value {
+                    self.fields(table, fields);
                 }
             }
         }

@@ -14,17 +14,19 @@
 //! { author { id } }
 //! ```
 //!
-//! Keys: `world`, `role` (`admin` if not given), `session`, `variables`, `operation`, `limits`
+//! Keys: `world`, `schema` (`relay`), `role` (`admin` if not given), `session`, `variables`, `operation`, `limits`
 //! (`fields=10, root_fields=2, depth=3, introspection_bytes=100`).
 
 use std::collections::BTreeMap;
 
 use graphloom_bind::Limits;
+use graphloom_schema::SchemaKind;
 use graphloom_vocab::{BackendOnly, JsonObject, RoleName, Session, SessionVariableName};
 
 /// A case file.
 pub(crate) struct CaseFile {
     pub(crate) world: String,
+    pub(crate) schema: SchemaKind,
     pub(crate) requests: Vec<Request>,
 }
 
@@ -48,6 +50,7 @@ pub(crate) fn parse(text: &str) -> CaseFile {
     }
     CaseFile {
         world: common.world.clone().expect("a `# world:` line"),
+        schema: common.schema,
         requests: requests
             .split("\n### ")
             .map(|text| request(text, &common))
@@ -79,6 +82,7 @@ fn request(text: &str, common: &Keys) -> Request {
 #[derive(Clone, Default)]
 struct Keys {
     world: Option<String>,
+    schema: SchemaKind,
     role: Option<String>,
     session: BTreeMap<String, String>,
     variables: JsonObject,
@@ -97,6 +101,7 @@ impl Keys {
         };
         match key {
             "world" => self.world = Some(value.to_owned()),
+            "schema" if value == "relay" => self.schema = SchemaKind::Relay,
             "role" => self.role = Some(value.to_owned()),
             "session" => self.session = serde_json::from_str(value).expect(line),
             "variables" => self.variables = serde_json::from_str(value).expect(line),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use graphloom_bind::{bind, select_operation};
 use graphloom_graphql as graphql;
+use graphloom_schema::{SchemaKind, SchemaVariant};
 use graphloom_vocab::{Error, ErrorPath, Result};
 use libtest_mimic::{Arguments, Trial};
 
@@ -78,6 +79,10 @@ fn check_world(path: &Path) {
         let schema = world.cache.role(role);
         keep(path, &format!("{stem}.{role}"), &sdl::print(&schema));
     }
+    for role in &world.relay_schemas {
+        let schema = world.cache.variant(role, variant(SchemaKind::Relay));
+        keep(path, &format!("{stem}.{role}.relay"), &sdl::print(&schema));
+    }
 }
 
 fn check_case(path: &Path) {
@@ -85,21 +90,29 @@ fn check_case(path: &Path) {
     let world = world::load(&file.world);
     let mut shown = String::new();
     for request in &file.requests {
-        let answer = answer(&world, request).unwrap_or_else(|error| show::error(&error));
+        let answer =
+            answer(&world, file.schema, request).unwrap_or_else(|error| show::error(&error));
         write!(shown, "### {}\n{answer}\n", request.name).unwrap();
     }
     let stem = path.file_stem().unwrap().to_string_lossy();
     keep(path, &stem, &shown);
 }
 
+fn variant(kind: SchemaKind) -> SchemaVariant {
+    SchemaVariant {
+        kind,
+        ..SchemaVariant::default()
+    }
+}
+
 /// What the engine would do with a request, up to the values it would send to Postgres.
-fn answer(world: &World, request: &Request) -> Result<String> {
+fn answer(world: &World, kind: SchemaKind, request: &Request) -> Result<String> {
     let document = graphql::parse(&request.document, graphql::Limits::default()).map_err(|_| {
         Error::validation("not a valid graphql query").at(ErrorPath::keys(&["query"]))
     })?;
     let operation = select_operation(&document, request.operation.as_deref())?;
     let role = &request.session.role;
-    let schema: Arc<_> = world.cache.role(role);
+    let schema: Arc<_> = world.cache.variant(role, variant(kind));
     let (bound, rules) = bind(
         &schema,
         &document,

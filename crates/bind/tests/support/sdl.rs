@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use graphloom_schema::{InputValueDefinition, RoleSchema, TypeDefinition};
+use graphloom_schema::{FieldDefinition, InputValueDefinition, RoleSchema, TypeDefinition};
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
@@ -14,14 +14,15 @@ pub(crate) fn print(schema: &RoleSchema) -> String {
     let mut out = String::new();
     for (name, ty) in &schema.types {
         if !name.as_str().starts_with("__") {
-            print_type(name, ty, &mut out);
+            print_type(schema, ty, &mut out);
             out.push('\n');
         }
     }
     out
 }
 
-fn print_type(name: &GraphqlName, ty: &TypeDefinition, out: &mut String) {
+fn print_type(schema: &RoleSchema, ty: &TypeDefinition, out: &mut String) {
+    let name = ty.name();
     description(ty.description(), "", out);
     match ty {
         TypeDefinition::Scalar(_) => writeln!(out, "scalar {name}").unwrap(),
@@ -42,26 +43,39 @@ fn print_type(name: &GraphqlName, ty: &TypeDefinition, out: &mut String) {
             out.push_str("}\n");
         }
         TypeDefinition::Object(ty) => {
-            writeln!(out, "type {name} {{").unwrap();
-            for (name, field) in sorted(&ty.fields) {
-                if name.as_str().starts_with("__") {
-                    continue;
-                }
-                description(field.description.as_ref(), "  ", out);
-                write!(out, "  {name}").unwrap();
-                if !field.arguments.is_empty() {
-                    out.push_str("(\n");
-                    for (name, argument) in sorted(&field.arguments) {
-                        description(argument.description.as_ref(), "    ", out);
-                        writeln!(out, "    {}", input(name, argument)).unwrap();
-                    }
-                    out.push_str("  )");
-                }
-                writeln!(out, ": {}", field.ty).unwrap();
+            let interfaces = schema.interfaces_of(name);
+            let interfaces: Vec<_> = interfaces.map(|ty| ty.name.as_str()).collect();
+            match interfaces.as_slice() {
+                [] => writeln!(out, "type {name} {{").unwrap(),
+                names => writeln!(out, "type {name} implements {} {{", names.join(" & ")).unwrap(),
             }
-            out.push_str("}\n");
+            fields(&ty.fields, out);
+        }
+        TypeDefinition::Interface(ty) => {
+            writeln!(out, "interface {name} {{").unwrap();
+            fields(&ty.fields, out);
         }
     }
+}
+
+fn fields(fields: &IndexMap<GraphqlName, FieldDefinition>, out: &mut String) {
+    for (name, field) in sorted(fields) {
+        if name.as_str().starts_with("__") {
+            continue;
+        }
+        description(field.description.as_ref(), "  ", out);
+        write!(out, "  {name}").unwrap();
+        if !field.arguments.is_empty() {
+            out.push_str("(\n");
+            for (name, argument) in sorted(&field.arguments) {
+                description(argument.description.as_ref(), "    ", out);
+                writeln!(out, "    {}", input(name, argument)).unwrap();
+            }
+            out.push_str("  )");
+        }
+        writeln!(out, ": {}", field.ty).unwrap();
+    }
+    out.push_str("}\n");
 }
 
 fn sorted<T>(entries: &IndexMap<GraphqlName, T>) -> Vec<(&GraphqlName, &T)> {

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use graphloom_bind::evaluate;
 use graphloom_ir::{
-    Assumption, BoundOperation, Observed, OperationKind, RootField, RootValue, TypedValue, Value,
+    Assumption, BoundOperation, CursorPath, Observed, OperationKind, RootField, RootValue,
+    TypedValue, Value,
 };
 use graphloom_plan::draft;
 use graphloom_schema::Inconsistency;
@@ -116,6 +117,18 @@ fn premise(assumption: &Assumption) -> String {
         Observed::Exact(json) => format!("{path} is {json}"),
         Observed::Rows(shape) => format!("{path} is rows of {:?}", shape.0),
         Observed::Unrepeatable => "never again".to_owned(),
+        Observed::Cursor(parts) => {
+            let part = |(keys, null): &(CursorPath, bool)| {
+                let null = if *null { "null" } else { "a value" };
+                format!("{null} at {}", keys.join("."))
+            };
+            let parts: Vec<_> = parts.iter().map(part).collect();
+            format!("{path} is a cursor with {}", parts.join(" and "))
+        }
+        Observed::NodeId(table, values) => {
+            let table = table.display_name();
+            format!("{path} is the id of a row of {table} with {values} values")
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! # What it is for.
 //! # schemas: admin, user
+//! # relay schemas: user
 //! # settings: stringify, graphql-default
 //!
 //! source default
@@ -35,6 +36,8 @@ use super::catalog;
 pub(crate) struct World {
     /// Role schemas to keep.
     pub(crate) schemas: Vec<RoleName>,
+    /// Roles whose schema of the Relay API to keep.
+    pub(crate) relay_schemas: Vec<RoleName>,
     /// Everything resolved.
     pub(crate) cache: SchemaCache,
 }
@@ -64,10 +67,12 @@ pub(crate) fn parse(text: &str) -> World {
             .map(|item| item.trim().to_owned())
             .collect::<Vec<_>>()
     };
+    let roles = |key: &str| header(key).into_iter().map(RoleName::new).collect();
     let metadata = metadata(document);
     let cache = build(&metadata, &catalogs(facts), settings(&header("settings:")));
     World {
-        schemas: header("schemas:").into_iter().map(RoleName::new).collect(),
+        schemas: roles("schemas:"),
+        relay_schemas: roles("relay schemas:"),
         cache,
     }
 }

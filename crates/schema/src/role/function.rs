@@ -7,7 +7,7 @@ use graphloom_ir::{Aggregations, FunctionCall, SelectGrant};
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
-use super::{SourceTypes, input};
+use super::{SchemaKind, SourceTypes, input};
 use crate::function::{
     ArgumentInfo, Cardinality, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
@@ -37,7 +37,12 @@ impl SourceTypes<'_> {
                 continue;
             };
             if info.exposed_as == exposed_as && self.may_call(info) {
-                self.function_root(info, table, &grant, roots);
+                match (self.variant.kind, exposed_as) {
+                    (SchemaKind::Relay, ExposedAs::Query) => {
+                        self.function_connection(info, table, &grant, roots);
+                    }
+                    _ => self.function_root(info, table, &grant, roots),
+                }
             }
         }
     }
@@ -47,6 +52,44 @@ impl SourceTypes<'_> {
             || info.permissions.contains(self.role)
             || (info.exposed_as == ExposedAs::Query
                 && self.settings.function_permissions == FunctionPermissions::Inferred)
+    }
+
+    /// A function's rows as a connection: of the Relay API its only root field.
+    fn function_connection(
+        &mut self,
+        info: &FunctionInfo,
+        table: &TableInfo,
+        grant: &Arc<SelectGrant>,
+        roots: &mut IndexMap<GraphqlName, FieldDefinition>,
+    ) {
+        if !self.has_nodes(grant) || info.cardinality == Cardinality::One {
+            return;
+        }
+        let mut arguments = self.function_arguments(info);
+        arguments.extend(self.connection_arguments(table, grant));
+        let (function, returned) = (
+            info.function.display_name(),
+            table.table.name.display_name(),
+        );
+        let generated = format!("execute function \"{function}\" which returns \"{returned}\"");
+        let meaning = FieldMeaning::FunctionRoot {
+            source: self.source.name.clone(),
+            kind: RootKind::Connection,
+            grant: grant.clone(),
+            call: Arc::new(CallMeaning {
+                function: info.function.clone(),
+                arguments: info.arguments.clone(),
+                row: None,
+            }),
+        };
+        let field = FieldDefinition {
+            description: described(&info.comment, Some(&generated)).map(Into::into),
+            arguments,
+            ty: self.connection_ref(table),
+            meaning,
+        };
+        let name = self.naming().root_field(&info.identifier, "connection");
+        roots.insert(name, field);
     }
 
     fn function_root(

@@ -12,6 +12,7 @@ mod mutation;
 mod native;
 mod order;
 mod predicate;
+mod relay;
 mod table;
 mod update;
 mod valid;
@@ -30,9 +31,37 @@ use crate::function::ExposedAs;
 use crate::table::TableInfo;
 use crate::types::{
     EnumType, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
-    ObjectType, ScalarType, TypeDefinition,
+    InterfaceType, NodeTable, ObjectType, ScalarType, TypeDefinition,
 };
 use crate::{Naming, NullOperands, Settings};
+
+/// Which of the two schemas a role has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SchemaKind {
+    /// Lists, single rows, aggregates.
+    #[default]
+    Standard,
+    /// The Relay API: connections and global ids.
+    Relay,
+}
+
+/// Which of a role's schemas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SchemaVariant {
+    /// Which of the two APIs.
+    pub kind: SchemaKind,
+    /// Whether what only backends may write is there.
+    pub backend: BackendOnly,
+}
+
+impl Default for SchemaVariant {
+    fn default() -> Self {
+        Self {
+            kind: SchemaKind::Standard,
+            backend: BackendOnly::Hidden,
+        }
+    }
+}
 
 /// One role's GraphQL schema.
 #[derive(Debug)]
@@ -54,20 +83,25 @@ const NO_QUERIES: &str = "There are no queries available to the current role. Ei
      sources or remote schemas configured, or the current role doesn't have the required permissions.";
 
 impl RoleSchema {
-    pub(crate) fn build(cache: &SchemaCache, role: &RoleName, backend: BackendOnly) -> Self {
+    pub(crate) fn build(cache: &SchemaCache, role: &RoleName, variant: SchemaVariant) -> Self {
         let mut types = Types::default();
         let mut query = root_type("query_root", None);
         let mut mutation = root_type("mutation_root", Some("mutation root"));
+        let mut nodes = Vec::new();
         for source in cache.sources.values() {
-            let mut builder = SourceTypes::new(cache, source, (role, backend), &mut types);
+            let mut builder = SourceTypes::new(cache, source, (role, variant), &mut types);
             let fields = builder.build();
             let mutations = builder.mutations();
-            let suffix = match backend {
+            nodes.append(&mut builder.nodes);
+            let suffix = match variant.backend {
                 BackendOnly::Hidden => "mutation_frontend",
                 BackendOnly::Allowed => "mutation_backend",
             };
             put(fields, source, ("query", &mut query), &mut types);
             put(mutations, source, (suffix, &mut mutation), &mut types);
+        }
+        if variant.kind == SchemaKind::Relay {
+            relay::add(&mut types, &mut query, nodes);
         }
         if query.fields.is_empty() {
             query.fields.insert(
@@ -108,6 +142,22 @@ impl RoleSchema {
             Some(TypeDefinition::Object(ty)) => Some(ty),
             _ => None,
         }
+    }
+
+    /// An interface type by name.
+    pub fn interface(&self, name: &GraphqlName) -> Option<&InterfaceType> {
+        match self.types.get(name) {
+            Some(TypeDefinition::Interface(ty)) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// The interfaces that an object implements.
+    pub fn interfaces_of(&self, object: &GraphqlName) -> impl Iterator<Item = &InterfaceType> {
+        self.types.values().filter_map(move |ty| match ty {
+            TypeDefinition::Interface(ty) if ty.possible_types.contains(object) => Some(ty),
+            _ => None,
+        })
     }
 
     /// An input object type by name.
@@ -218,9 +268,17 @@ impl Types {
                     clear(&field.ty) && field.arguments.values().all(|argument| clear(&argument.ty))
                 }),
                 TypeDefinition::InputObject(ty) => ty.fields.retain(|_, field| clear(&field.ty)),
+                TypeDefinition::Interface(ty) => ty
+                    .possible_types
+                    .retain(|name| !self.conflicted.contains(name)),
                 TypeDefinition::Scalar(_) | TypeDefinition::Enum(_) => {}
             }
         }
+    }
+
+    /// Whether two different things have this name.
+    fn is_conflicted(&self, name: &GraphqlName) -> bool {
+        self.conflicted.contains(name)
     }
 
     fn contains(&self, name: &GraphqlName) -> bool {
@@ -262,7 +320,9 @@ struct SourceTypes<'a> {
     source: &'a SourceInfo,
     settings: Settings,
     role: &'a RoleName,
-    backend: BackendOnly,
+    variant: SchemaVariant,
+    /// What `node` can find rows of.
+    nodes: Vec<NodeTable>,
     grants: HashMap<&'a QualifiedTable, Arc<SelectGrant>>,
     types: &'a mut Types,
 }
@@ -271,7 +331,7 @@ impl<'a> SourceTypes<'a> {
     fn new(
         cache: &SchemaCache,
         source: &'a SourceInfo,
-        (role, backend): (&'a RoleName, BackendOnly),
+        (role, variant): (&'a RoleName, SchemaVariant),
         types: &'a mut Types,
     ) -> Self {
         let mut grants = HashMap::new();
@@ -291,7 +351,8 @@ impl<'a> SourceTypes<'a> {
             source,
             settings: cache.settings,
             role,
-            backend,
+            variant,
+            nodes: Vec::new(),
             grants,
             types,
         }
@@ -306,10 +367,16 @@ impl<'a> SourceTypes<'a> {
                 continue;
             };
             self.table_types(info, &grant);
-            self.table_roots(info, &grant, &mut roots);
+            match self.variant.kind {
+                SchemaKind::Standard => self.table_roots(info, &grant, &mut roots),
+                SchemaKind::Relay => self.connection_root(info, &grant, &mut roots),
+            }
+            self.nodes.extend(self.node_table(info, &grant));
         }
         self.function_roots(ExposedAs::Query, &mut roots);
-        self.native_roots(&mut roots);
+        if self.variant.kind == SchemaKind::Standard {
+            self.native_roots(&mut roots);
+        }
         roots
     }
 

@@ -42,8 +42,8 @@ impl SourceTypes<'_> {
         let source = self.source;
         for info in source.tables.values() {
             let insert = self.insert_meaning(info);
-            let update = info.update_grant(self.role, self.backend);
-            let delete = info.delete_grant(self.role, self.backend);
+            let update = info.update_grant(self.role, self.variant.backend);
+            let delete = info.delete_grant(self.role, self.variant.backend);
             if insert.is_none() && update.is_none() && delete.is_none() {
                 continue;
             }
@@ -94,8 +94,8 @@ impl SourceTypes<'_> {
 
     fn insert_meaning(&self, info: &TableInfo) -> Option<InsertMeaning> {
         Some(InsertMeaning {
-            grant: info.insert_grant(self.role, self.backend)?,
-            update: info.update_grant(self.role, self.backend),
+            grant: info.insert_grant(self.role, self.variant.backend)?,
+            update: info.update_grant(self.role, self.variant.backend),
         })
     }
 

@@ -57,8 +57,8 @@ impl SourceTypes<'_> {
                 continue;
             };
             match &computed.returns {
-                ComputedReturn::Scalar(_) => {
-                    let meaning = InputMeaning::OrderComputed(call.into());
+                ComputedReturn::Scalar(ty) => {
+                    let meaning = InputMeaning::OrderComputed(call.into(), ty.clone());
                     fields.insert(
                         computed.field.clone(),
                         input(None, direction.clone(), meaning),

@@ -102,6 +102,7 @@ impl SourceTypes<'_> {
         self.select_column(info, grant);
         self.bool_exp(info, grant);
         self.order_by(info, grant);
+        self.connection_types(info, grant);
         if grant.aggregations() == Aggregations::Allowed {
             self.aggregate_types(info, grant);
         }
@@ -110,6 +111,9 @@ impl SourceTypes<'_> {
     fn object_type(&mut self, info: &TableInfo, grant: &SelectGrant) -> ObjectType {
         let mut fields = IndexMap::new();
         for (column, granted) in visible_columns(info, grant) {
+            if self.is_hidden_by_node_id(grant, &column.field) {
+                continue;
+            }
             if let Some(field) = self.column_field(info, column, granted) {
                 fields.insert(column.field.clone(), field);
             }
@@ -123,6 +127,7 @@ impl SourceTypes<'_> {
                 fields.insert(computed.field.clone(), field);
             }
         }
+        self.node_id_field(grant, &mut fields);
         let generated = match &info.table.comment {
             Some(comment) => comment.clone(),
             None => format!(
@@ -206,6 +211,7 @@ impl SourceTypes<'_> {
                     meaning: FieldMeaning::Array(meaning.clone()),
                 };
                 fields.insert(name.clone(), list);
+                self.connection_field(relationship, target, &meaning, fields);
                 if aggregations == Aggregations::Allowed {
                     let aggregate = FieldDefinition {
                         description: Some("An aggregate relationship".into()),
@@ -353,7 +359,7 @@ impl SourceTypes<'_> {
         shown.is_none_or(|shown| shown.iter().any(|name| name == field))
     }
 
-    fn root(&self, kind: RootKind, grant: &Arc<SelectGrant>) -> FieldMeaning {
+    pub(super) fn root(&self, kind: RootKind, grant: &Arc<SelectGrant>) -> FieldMeaning {
         FieldMeaning::Root {
             source: self.source.name.clone(),
             kind,

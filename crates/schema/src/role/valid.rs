@@ -68,7 +68,8 @@ fn drop_empty_inputs(types: &mut Types) -> bool {
                     field.arguments.retain(|_, argument| stays(argument));
                 }
             }
-            TypeDefinition::Scalar(_) | TypeDefinition::Enum(_) => {}
+            // Interfaces have fields without arguments.
+            TypeDefinition::Scalar(_) | TypeDefinition::Enum(_) | TypeDefinition::Interface(_) => {}
         }
     }
     true

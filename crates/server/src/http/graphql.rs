@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use graphloom_execute::{Executed, GraphqlRequest};
+use graphloom_execute::{Executed, GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result, Session};
 use serde_json::json;
 
@@ -16,6 +16,19 @@ use crate::log::{LogType, request_json};
 pub(crate) enum Requests {
     One(GraphqlRequest),
     Batch(Vec<GraphqlRequest>),
+}
+
+impl Requests {
+    /// The same requests, of another schema.
+    pub(super) fn of_schema(self, schema: SchemaKind) -> Self {
+        match self {
+            Self::One(request) => Self::One(request.of_schema(schema)),
+            Self::Batch(requests) => {
+                let requests = requests.into_iter();
+                Self::Batch(requests.map(|request| request.of_schema(schema)).collect())
+            }
+        }
+    }
 }
 
 /// Reads a body. Errors: `invalid-json`, `parse-failed`, `bad-request` for too long a batch, and v2's

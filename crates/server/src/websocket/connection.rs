@@ -13,7 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use graphloom_auth::authenticate;
-use graphloom_execute::GraphqlRequest;
+use graphloom_execute::{GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, Json, Session};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
@@ -48,6 +48,7 @@ pub(crate) struct Connection {
     id: String,
     protocol: Protocol,
     errors: ErrorStyle,
+    schema: SchemaKind,
     state: State,
     running: HashMap<String, Running>,
     /// Tells a new operation from an old one of the same name.
@@ -91,7 +92,7 @@ impl Connection {
         app: Arc<App>,
         id: String,
         protocol: Protocol,
-        errors: ErrorStyle,
+        (errors, schema): (ErrorStyle, SchemaKind),
         headers: Vec<(String, String)>,
     ) -> Self {
         let state = State::New(headers);
@@ -100,6 +101,7 @@ impl Connection {
             id,
             protocol,
             errors,
+            schema,
             state,
             running: HashMap::new(),
             started: 0,
@@ -305,6 +307,7 @@ impl Connection {
         };
         match session {
             Ok(session) => {
+                let request = request.of_schema(self.schema);
                 self.spawn(id, session, Arc::new(request), outbox);
                 Some(Next::Stay)
             }

@@ -52,6 +52,7 @@ impl Services for Fake {
             let data = match request.query.as_str() {
                 "{session}" => session.variables_json().to_string(),
                 "{variables}" => Json::Object(request.variables.clone()).to_string(),
+                "{schema}" => json!({ "schema": format!("{:?}", request.schema) }).to_string(),
                 "{number}" => r#"{"n":1.10, "big":12345678901234567890123}"#.to_owned(),
                 "{large}" => json!({ "text": "x".repeat(50_000) }).to_string(),
                 "{panic}" => panic!("on purpose"),

@@ -264,8 +264,10 @@ impl StepFile {
         } else {
             "POST"
         };
-        if transports != [Transport::Http] && url != "/v1/graphql" {
-            return Err(Failure::new("only /v1/graphql is asked over a WebSocket"));
+        let has_socket = ["/v1/graphql", "/v1beta1/relay"].contains(&url.as_str());
+        if transports != [Transport::Http] && !has_socket {
+            let message = "only /v1/graphql and /v1beta1/relay are asked over a WebSocket";
+            return Err(Failure::new(message));
         }
         let mut headers: BTreeMap<String, Option<String>> = self
             .session

@@ -168,7 +168,7 @@ impl World {
             Transport::Socket(protocol) => {
                 let operation = serde_json::from_str(&body)
                     .map_err(Failure::while_doing("only JSON goes over a WebSocket"))?;
-                let payload = socket::run(port, protocol, headers, operation)?;
+                let payload = socket::run(port, &exchange.url, protocol, (headers, operation))?;
                 let body = payload.to_string().into_bytes();
                 Reply {
                     status: exchange.expected.status,
