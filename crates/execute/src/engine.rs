@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use graphloom_bind as bind;
 use graphloom_graphql as graphql;
-use graphloom_ir::OperationKind;
+use graphloom_ir::{BoundOperation, OperationKind};
 use graphloom_schema::{SchemaCache, SchemaVariant};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
 
@@ -119,24 +119,37 @@ impl Engine {
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<OperationPlan> {
+        let (bound, rules) = self.bind(snapshot, session, request, |kind| {
+            check_method(kind, request.transport)?;
+            match kind {
+                OperationKind::Subscription => Err(no_subscription(request.transport)),
+                _ => Ok(()),
+            }
+        })?;
+        let plan = OperationPlan::new(&bound, rules);
+        plan.check_parameters()?;
+        Ok(plan)
+    }
+
+    /// Text to bound operation. `check` refuses kinds of operations.
+    pub(crate) fn bind(
+        &self,
+        snapshot: &Snapshot,
+        session: &Session,
+        request: &GraphqlRequest,
+        check: impl FnOnce(OperationKind) -> Result<()>,
+    ) -> Result<(BoundOperation, bind::VariableRules)> {
         let document = graphql::parse(&request.query, self.options.document)
             .map_err(|error| not_a_query(&error))?;
         let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
-        let kind = bind::operation_kind(operation);
-        check_method(kind, request.transport)?;
-        if kind == OperationKind::Subscription {
-            return Err(no_subscription(request.transport));
-        }
+        check(bind::operation_kind(operation))?;
         let variant = SchemaVariant {
             kind: request.schema,
             backend: session.backend_only,
         };
         let schema = snapshot.schema.variant(&session.role, variant);
         let limits = self.options.operation;
-        let (bound, rules) = bind::bind(&schema, &document, operation, &request.variables, limits)?;
-        let plan = OperationPlan::new(&bound, rules);
-        plan.check_parameters()?;
-        Ok(plan)
+        bind::bind(&schema, &document, operation, &request.variables, limits)
     }
 
     /// Which kind of operation a request means, without running it.

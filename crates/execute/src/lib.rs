@@ -3,6 +3,7 @@
 //! Never writes SQL text, never knows HTTP. Read `engine.rs`: its functions show every stage.
 
 mod engine;
+mod explain;
 mod mutation;
 mod operation;
 mod plan_cache;
@@ -10,4 +11,5 @@ mod request;
 mod run;
 
 pub use engine::{Engine, EngineOptions, Snapshot};
+pub use explain::Explained;
 pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};

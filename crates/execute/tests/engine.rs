@@ -491,3 +491,38 @@ async fn functions_as_root_fields() {
         json!("$.selectionSet.search_tools.args.args")
     );
 }
+
+#[tokio::test]
+async fn a_query_is_explained_with_the_values_of_its_user() {
+    let world = World::new(LIBRARY, library()).await;
+    let query =
+        "query ($t: String) { __typename authors { articles(where: {title: {_eq: $t}}) { id } } }";
+    let body = json!({"query": query, "variables": {"t": "it's"}});
+    let request = GraphqlRequest::from_json(body).unwrap();
+    let explained = world.engine.explain(&user("2"), &request).await.unwrap();
+    let fields: Vec<_> = explained.iter().map(|one| one.field.as_str()).collect();
+    assert_eq!(fields, ["__typename", "authors"]);
+    assert_eq!((&explained[0].sql, &explained[0].plan), (&None, &None));
+
+    let sql = explained[1].sql.as_deref().unwrap();
+    assert!(
+        sql.contains("'it''s'::text") && sql.contains("'2'::int4"),
+        "{sql}"
+    );
+    let plan = explained[1].plan.as_deref().unwrap();
+    assert!(plan[0].starts_with("Aggregate  (cost="), "{plan:?}");
+    // The values are those that the plan is for, and what is shown can be run as it stands.
+    assert!(
+        plan.iter().any(|line| line.contains("(id = 2)")),
+        "{plan:?}"
+    );
+    let mut connection = world.pool.get().await.unwrap();
+    connection.simple(sql).await.unwrap();
+
+    let body = json!({"query": "mutation { delete_authors(where: {}) { affected_rows } }"});
+    let request = GraphqlRequest::from_json(body).unwrap();
+    let refused = world.engine.explain(&Session::admin(), &request).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code().as_str(), "invalid-params");
+    assert_eq!(refused.message(), "only queries can be explained");
+}

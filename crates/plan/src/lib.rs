@@ -121,16 +121,36 @@ pub fn describe(statement: &ir::NativeStatement, columns: &[ColumnName]) -> sql:
 impl StatementDraft {
     /// The statement as text with its parameters in order.
     pub fn print(self, layout: sql::Layout) -> StatementPlan {
-        let sql = sql::print(&sql::Statement::Select(self.select), layout);
-        let parameters = sql
-            .parameters()
-            .iter()
-            .map(|id| self.values[id.index()].clone())
-            .collect();
-        StatementPlan {
-            sql,
-            parameters,
-            result: self.result,
-        }
+        printed(
+            &sql::Statement::Select(self.select),
+            &self.values,
+            (layout, self.result),
+        )
+    }
+
+    /// The statement that asks Postgres for its plan: rows of one column of text.
+    pub fn explain(self) -> StatementPlan {
+        let statement = sql::Statement::Explain(Box::new(self.select));
+        printed(&statement, &self.values, (sql::Layout::Line, self.result))
+    }
+
+    /// The statement for people to look at, with these values in the places of [`Self::values`].
+    pub fn show(&self, values: &[Option<String>]) -> String {
+        sql::show(&sql::Statement::Select(self.select.clone()), values)
+    }
+}
+
+fn printed(
+    statement: &sql::Statement,
+    values: &[ir::TypedValue],
+    (layout, result): (sql::Layout, ResultShape),
+) -> StatementPlan {
+    let sql = sql::print(statement, layout);
+    let parameters = sql.parameters().iter();
+    let parameters = parameters.map(|id| values[id.index()].clone()).collect();
+    StatementPlan {
+        sql,
+        parameters,
+        result,
     }
 }

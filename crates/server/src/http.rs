@@ -7,6 +7,7 @@ mod body;
 mod compress;
 mod config;
 mod console;
+mod explain;
 mod get;
 mod graphql;
 pub(crate) mod hosts;
@@ -170,6 +171,7 @@ impl App {
         let limit_bytes = match api {
             AdminApi::Metadata => limits.metadata_bytes,
             AdminApi::QueryV1 | AdminApi::QueryV2 => limits.query_bytes,
+            AdminApi::Explain => limits.graphql_bytes,
         };
         let read = self
             .session_and_body(Shape::Api, limit_bytes, request)
@@ -185,7 +187,9 @@ impl App {
         // v2 keeps the bodies of these out of the log: they hold database URLs.
         let logged = match self.logs.settings().metadata_queries {
             MetadataQueryLogging::Enabled => true,
-            MetadataQueryLogging::Disabled => matches!(api, AdminApi::QueryV2),
+            MetadataQueryLogging::Disabled => {
+                matches!(api, AdminApi::QueryV2 | AdminApi::Explain)
+            }
         } && self.logs.settings().types.contains(&LogType::Query);
         let query = logged.then(|| json.clone());
         let started = std::time::Instant::now();
@@ -193,6 +197,13 @@ impl App {
             AdminApi::Metadata => self.services.metadata(&session, json).await,
             AdminApi::QueryV1 => self.services.query_v1(&session, json).await,
             AdminApi::QueryV2 => self.services.query_v2(&session, json).await,
+            AdminApi::Explain => {
+                let read = admin_only(&session).and_then(|()| explain::parse(json));
+                match read {
+                    Ok((user, request)) => self.services.explain(&user, &request).await,
+                    Err(error) => Err(error),
+                }
+            }
         };
         let mut reply = match result {
             Ok(answer) => {
@@ -229,11 +240,10 @@ impl App {
 
     fn admin_session(&self, request: &Request<Body>) -> Result<Session, (Option<Session>, Error)> {
         let session = self.authenticate(request).map_err(|error| (None, error))?;
-        if session.role.as_str() == "admin" {
-            return Ok(session);
+        match admin_only(&session) {
+            Ok(()) => Ok(session),
+            Err(error) => Err((Some(session), error)),
         }
-        let message = "You have to be an admin to access this endpoint";
-        Err((Some(session), Error::new(ErrorCode::AccessDenied, message)))
     }
 
     /// A query in the URL; without one, what v2 answers to any GET.
@@ -323,6 +333,14 @@ impl App {
         self.settings.cors.decorate(info.origin.as_ref(), headers);
         response
     }
+}
+
+fn admin_only(session: &Session) -> Result<()> {
+    if session.role.is_admin() {
+        return Ok(());
+    }
+    let message = "You have to be an admin to access this endpoint";
+    Err(Error::new(ErrorCode::AccessDenied, message))
 }
 
 /// The Relay API's schema. Error: `not-supported` where it is switched off.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use graphloom_admin::{Admin, Health};
-use graphloom_execute::{Engine, Executed, GraphqlRequest};
+use graphloom_execute::{Engine, Executed, Explained, GraphqlRequest};
 use graphloom_vocab::{Json, JsonObject, Result, Session};
 use tokio::sync::watch;
 
@@ -23,6 +23,13 @@ pub trait Services: Send + Sync + 'static {
         session: &'a Session,
         request: &'a GraphqlRequest,
     ) -> Answer<'a, Result<Executed>>;
+
+    /// `POST /v1/graphql/explain`, for admins.
+    fn explain<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Json>>;
 
     /// `POST /v1/metadata`
     fn metadata<'a>(&'a self, session: &'a Session, body: Json) -> Answer<'a, Result<Json>>;
@@ -60,6 +67,17 @@ impl Services for Wired {
         request: &'a GraphqlRequest,
     ) -> Answer<'a, Result<Executed>> {
         Box::pin(self.engine.graphql(session, request))
+    }
+
+    fn explain<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Json>> {
+        Box::pin(async move {
+            let explained = self.engine.explain(session, request).await?;
+            Ok(explained.iter().map(Explained::to_json).collect())
+        })
     }
 
     fn metadata<'a>(&'a self, session: &'a Session, body: Json) -> Answer<'a, Result<Json>> {

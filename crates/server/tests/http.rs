@@ -269,11 +269,27 @@ async fn persisted_queries_are_told_to_send_the_query() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Running::start(&[]).await;
-    let reply = server
-        .post("/v1/graphql/explain", r#"{"query":"{a}"}"#)
-        .await;
+    let reply = server.post("/v1alpha1/pg_dump", "{}").await;
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("not-supported"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn explain_is_for_admins_who_may_name_a_user() {
+    let server = Running::start(&["--admin-secret=hush"]).await;
+    let body = br#"{"query":{"query":"{a}"},"user":{"x-hasura-role":"reader"}}"#;
+    for path in ["/v1/graphql/explain", "/v1alpha1/graphql/explain"] {
+        let reply = server.send("POST", path, &[SECRET], body).await;
+        assert_eq!(reply.json(), json!([{"role": "reader", "query": "{a}"}]));
+    }
+    let user = [SECRET, ("x-hasura-role", "user")];
+    let refused = server
+        .send("POST", "/v1/graphql/explain", &user, body)
+        .await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json()["code"], "access-denied");
+    let off = Running::start(&["--enabled-apis=graphql"]).await;
+    assert_eq!(off.post("/v1/graphql/explain", "{}").await.status, 404);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub use expr::{
     WindowCall,
 };
 pub use name::{Alias, Function, Name, ParameterId, TypeName};
-pub use print::{Layout, SqlText, print};
+pub use print::{Layout, SqlText, print, show};
 pub use quote::{quote_identifier, quote_literal};
 pub use select::{
     CommonTable, Direction, FromItem, Join, JoinKind, NativePart, Nulls, OrderBy, Ordinality,

@@ -45,13 +45,7 @@ pub enum Layout {
 
 /// Prints a statement.
 pub fn print(statement: &Statement, layout: Layout) -> SqlText {
-    let mut printer = Printer {
-        out: String::with_capacity(512),
-        parameters: Vec::new(),
-        numbers: Vec::new(),
-        layout,
-        depth: 0,
-    };
+    let mut printer = Printer::new(layout);
     printer.statement(statement);
     SqlText {
         text: printer.out,
@@ -59,8 +53,19 @@ pub fn print(statement: &Statement, layout: Layout) -> SqlText {
     }
 }
 
-struct Printer {
+/// A statement on one line with values in the places of parameters, for people to look at and to try
+/// elsewhere: it is never run. `values` stand at the index of each id; `None` is `NULL`.
+pub fn show(statement: &Statement, values: &[Option<String>]) -> String {
+    let mut printer = Printer::new(Layout::Line);
+    printer.shown = Some(values);
+    printer.statement(statement);
+    printer.out
+}
+
+struct Printer<'a> {
     out: String,
+    /// Values that are written in the places of parameters.
+    shown: Option<&'a [Option<String>]>,
     parameters: Vec<ParameterId>,
     /// The number of each id seen so far, at its index; 0 for the others.
     numbers: Vec<usize>,
@@ -68,7 +73,18 @@ struct Printer {
     depth: usize,
 }
 
-impl Printer {
+impl<'a> Printer<'a> {
+    fn new(layout: Layout) -> Self {
+        Self {
+            out: String::with_capacity(512),
+            shown: None,
+            parameters: Vec::new(),
+            numbers: Vec::new(),
+            layout,
+            depth: 0,
+        }
+    }
+
     fn push(&mut self, text: &str) {
         self.out.push_str(text);
     }
@@ -112,6 +128,10 @@ impl Printer {
             Statement::Insert(insert) => self.insert(insert),
             Statement::Update(update) => self.update(update),
             Statement::Delete(delete) => self.delete(delete),
+            Statement::Explain(select) => {
+                self.push("EXPLAIN (FORMAT TEXT) ");
+                self.select(select);
+            }
         }
     }
 
@@ -405,6 +425,13 @@ impl Printer {
     }
 
     fn parameter(&mut self, id: ParameterId) {
+        if let Some(values) = self.shown {
+            match values.get(id.index()).and_then(Option::as_deref) {
+                Some(text) => write_literal(&mut self.out, text),
+                None => self.push("NULL"),
+            }
+            return;
+        }
         if self.numbers.len() <= id.index() {
             self.numbers.resize(id.index() + 1, 0);
         }

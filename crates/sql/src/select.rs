@@ -13,6 +13,8 @@ pub enum Statement {
     Update(Update),
     /// `DELETE`
     Delete(Delete),
+    /// `EXPLAIN (FORMAT TEXT)` of a `SELECT`.
+    Explain(Box<Select>),
 }
 
 /// `WITH … SELECT …` (Postgres manual, SELECT).

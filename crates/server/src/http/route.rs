@@ -37,6 +37,7 @@ pub(crate) enum AdminApi {
     Metadata,
     QueryV1,
     QueryV2,
+    Explain,
 }
 
 /// Finds what answers.
@@ -71,7 +72,7 @@ fn post(path: &str) -> Route {
         "/v1/metadata" => Route::Admin(AdminApi::Metadata),
         "/v1/query" => Route::Admin(AdminApi::QueryV1),
         "/v2/query" => Route::Admin(AdminApi::QueryV2),
-        "/v1/graphql/explain" | "/v1alpha1/graphql/explain" => Route::NotBuilt("explain"),
+        "/v1/graphql/explain" | "/v1alpha1/graphql/explain" => Route::Admin(AdminApi::Explain),
         "/v1alpha1/pg_dump" => Route::NotBuilt("pg_dump"),
         _ => Route::NotFound,
     }

@@ -94,6 +94,16 @@ impl Services for Fake {
         })
     }
 
+    fn explain<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Json>> {
+        Box::pin(
+            async move { Ok(json!([{ "role": session.role.as_str(), "query": request.query }])) },
+        )
+    }
+
     fn metadata<'a>(&'a self, session: &'a Session, body: Json) -> Answer<'a, Result<Json>> {
         Box::pin(async move {
             if session.role.as_str() != "admin" {

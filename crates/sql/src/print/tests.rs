@@ -28,6 +28,24 @@ fn parameters_are_numbered_by_appearance_and_shared() {
 }
 
 #[test]
+fn what_is_shown_has_values_in_place() {
+    let parts = vec![
+        parameter(1).cast(TypeName::Builtin("text")),
+        parameter(0),
+        parameter(2),
+    ];
+    let select = Select::of(Expr::RowOf(parts));
+    let values = [None, Some("it's \\ $2".to_owned())];
+    let shown = show(&Statement::Select(select.clone()), &values);
+    assert_eq!(shown, r"SELECT ROW(E'it''s \\ $2'::text, NULL, NULL)");
+    let explain = print(&Statement::Explain(Box::new(select)), Layout::Line);
+    assert_eq!(
+        explain.text(),
+        "EXPLAIN (FORMAT TEXT) SELECT ROW($1::text, $2, $3)"
+    );
+}
+
+#[test]
 fn operands_are_put_in_parentheses() {
     let sum = column(0, "a").binary(BinaryOperator::Plus, Expr::integer(-1));
     let both = Expr::And(vec![

@@ -6,7 +6,7 @@ use crate::{
     InsertValue, Target, Update,
 };
 
-impl Printer {
+impl Printer<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) {
         self.push("INSERT INTO ");
         self.qualified(&insert.schema, &insert.table);
