@@ -73,7 +73,7 @@ struct Printer<'a> {
     depth: usize,
 }
 
-impl<'a> Printer<'a> {
+impl Printer<'_> {
     fn new(layout: Layout) -> Self {
         Self {
             out: String::with_capacity(512),
