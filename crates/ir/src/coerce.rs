@@ -17,13 +17,13 @@ use crate::{Coercion, CursorPath};
 /// itself rules the value out, at a path relative to the value.
 pub fn coerce(coercion: &Coercion, value: &Json) -> Result<Option<String>, Error> {
     match coercion {
-        Coercion::Scalar { ty, .. } => scalar(ty, value),
+        Coercion::Scalar { ty, .. } => of_client(ty, value),
         Coercion::List {
             element,
             graphql_type,
         } => list(value, |item| {
             refuse_null(item, graphql_type)?;
-            let text = scalar(element, item)?;
+            let text = of_client(element, item)?;
             // An array's literal is an element as it stands.
             Ok(match element.element() {
                 Some(_) if item.is_array() => Element::Nested(text),
@@ -403,13 +403,21 @@ fn raster(value: &Json) -> Result<String, Error> {
 }
 
 fn ltree(value: &Json) -> Result<String, Error> {
-    match value {
-        Json::String(text) if text.split('.').all(|label| !label.is_empty()) => Ok(text.clone()),
-        _ => Err(Error::parse_failed(
-            "Expecting label path: a sequence of zero or more labels separated by dots, \
-             for example L1.L2.L3",
-        )),
+    // What is no text is no path either.
+    let text = value.as_str().unwrap_or_default();
+    crate::ltree::check_path(text)?;
+    Ok(text.to_owned())
+}
+
+/// The text of a client's value. Rules in metadata are for Postgres to judge.
+fn of_client(ty: &PgType, value: &Json) -> Result<Option<String>, Error> {
+    let text = scalar(ty, value)?;
+    match (ty.scalar_kind(), &text) {
+        (ScalarKind::Lquery, Some(text)) => crate::ltree::check_lquery(text)?,
+        (ScalarKind::Ltxtquery, Some(text)) => crate::ltree::check_ltxtquery(text)?,
+        _ => {}
     }
+    Ok(text)
 }
 
 fn expected(kind: &str, found: &Json) -> Error {

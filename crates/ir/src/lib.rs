@@ -15,6 +15,7 @@ mod connection;
 mod geojson;
 mod grant;
 mod json_path;
+mod ltree;
 pub mod opaque;
 mod operation;
 mod premise;

@@ -28,6 +28,7 @@ static CLUSTER: Mutex<Option<Cluster>> = Mutex::new(None);
 
 struct Cluster {
     managed: Managed,
+    log: PathBuf,
     /// Held as long as the cluster is; the lock goes with the handle.
     _slot: File,
 }
@@ -80,6 +81,15 @@ impl Drop for Database {
     }
 }
 
+/// What the cluster of this process wrote to its log; earlier processes wrote to the same file.
+pub fn log() -> Result<String, Failure> {
+    let path = cluster_slot().as_ref().map(|cluster| cluster.log.clone());
+    let path = path.ok_or_else(|| Failure::new("no Postgres was started".to_owned()))?;
+    let bytes = fs::read(&path);
+    let bytes = bytes.map_err(Failure::while_doing(format!("reading {}", path.display())))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Stops the cluster of this process, if there is one. Not needed: the cluster ends with the process.
 /// A harness with a `main` of its own calls it to wait for that end.
 pub fn stop() {
@@ -114,6 +124,7 @@ fn start() -> Result<Cluster, Failure> {
     })?;
     let cluster = Cluster {
         managed,
+        log: home.join("postgres.log"),
         _slot: slot,
     };
     drop_leftovers(&cluster.managed.connection_url("postgres"))?;
