@@ -12,7 +12,7 @@ use graphloom_vocab::{
     SourceName,
 };
 
-use crate::legacy::{Count, Select};
+use crate::legacy::{Count, DeleteQuery, InsertQuery, Select, UpdateQuery};
 
 /// A command of any of the three endpoints.
 #[derive(Clone, Debug)]
@@ -52,7 +52,11 @@ pub(crate) enum Command {
     /// `run_sql`
     RunSql(RunSql),
     /// `insert` of the legacy query language.
-    Insert(Insert),
+    Insert(Box<InsertQuery>),
+    /// `update` of the legacy query language.
+    Update(Box<UpdateQuery>),
+    /// `delete` of the legacy query language.
+    Delete(Box<DeleteQuery>),
     /// `select` of the legacy query language.
     Select(Box<Select>),
     /// `count` of the legacy query language.
@@ -341,17 +345,6 @@ pub(crate) enum SqlMode {
     NoTransaction,
 }
 
-/// `insert` of the legacy query language.
-#[derive(Clone, Debug)]
-pub(crate) struct Insert {
-    pub(crate) id: TableId,
-    pub(crate) objects: Vec<JsonObject>,
-    /// Columns of the rows to give back.
-    pub(crate) returning: Option<Vec<String>>,
-    /// As given.
-    pub(crate) on_conflict: Option<Json>,
-}
-
 impl Command {
     /// Whether running it needs the writer's lock and ends in a new version of the document.
     pub(crate) fn is_change(&self) -> bool {
@@ -374,6 +367,8 @@ impl Command {
             | Self::GetLogicalModels(_)
             | Self::SetCatalogState(..)
             | Self::Insert(_)
+            | Self::Update(_)
+            | Self::Delete(_)
             | Self::Select(_)
             | Self::Count(_)
             | Self::NotBuilt(_) => false,
@@ -383,7 +378,11 @@ impl Command {
     /// Whether roles may run it, each under its own permissions. Anything else is for admins.
     pub(crate) fn is_for_roles(&self) -> bool {
         match self {
-            Self::Select(_) | Self::Count(_) => true,
+            Self::Select(_)
+            | Self::Count(_)
+            | Self::Insert(_)
+            | Self::Update(_)
+            | Self::Delete(_) => true,
             Self::Bulk(items) => items.iter().all(Self::is_for_roles),
             _ => false,
         }

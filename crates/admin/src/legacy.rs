@@ -1,12 +1,13 @@
-//! Reads of the legacy query language: `select` and `count`, for admins and for roles.
+//! The legacy query language: `select`, `count`, `insert`, `update` and `delete`, for admins and for roles.
 //!
 //! A query is decoded (`decode.rs`), made into what GraphQL makes of a root field (`select.rs`) under
-//! the role's own grants (`sight.rs`), and planned and run like one. Errors stand at paths into the
-//! arguments.
+//! the role's own grants (`sight.rs`), and planned and run like one. What writes is in `write.rs`. Errors
+//! stand at paths into the arguments.
 
 mod decode;
 mod select;
 mod sight;
+mod write;
 
 use graphloom_ir::{SourceQuery, TypedValue, Value};
 use graphloom_pg::{Purpose, Statement};
@@ -21,6 +22,7 @@ use crate::work::Work;
 
 pub(crate) use decode::{Count, Query, Select, condition};
 use select::Reader;
+pub(crate) use write::{DeleteQuery, InsertQuery, UpdateQuery, delete, insert, update};
 
 /// What one statement of Postgres' protocol can carry.
 const PARAMETERS_MAX: usize = 65_535;

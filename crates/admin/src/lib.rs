@@ -13,7 +13,6 @@ mod diff;
 mod document;
 mod error;
 mod function_diff;
-mod insert;
 mod legacy;
 mod many;
 mod options;

@@ -201,6 +201,8 @@ fn query_v1_command(envelope: Envelope<'_>, version: Version) -> Result<Command>
         "track_function" => envelope.args(function_args::track_function_v1),
         "run_sql" => envelope.args(args::run_sql),
         "insert" => envelope.args(args::insert),
+        "update" => envelope.args(args::update),
+        "delete" => envelope.args(args::delete),
         "select" => envelope.args(args::select),
         "count" => envelope.args(args::count),
         name if !names::QUERY_V1.contains(&name) => Err(unknown_query(name)),
@@ -223,6 +225,9 @@ fn query_v2_command(envelope: Envelope<'_>) -> Result<Command> {
         }
         "select" => envelope.args(args::select),
         "count" => envelope.args(args::count),
+        "insert" => envelope.args(args::insert),
+        "update" => envelope.args(args::update),
+        "delete" => envelope.args(args::delete),
         name if names::QUERY_V2.contains(&name) => Ok(Command::NotBuilt(name.to_owned())),
         name => Err(unknown_tag(
             "Hasura.Server.API.V2Query.RQLQuery",

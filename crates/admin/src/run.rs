@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::apply::{self, View};
 use crate::command::{Change, Client, Command, NativeChange, Version};
 use crate::work::Work;
-use crate::{check, document, insert, legacy, many, run_sql};
+use crate::{check, document, legacy, many, run_sql};
 
 /// Runs a command.
 pub(crate) async fn run(work: &mut Work, command: Command) -> Result<Json> {
@@ -39,7 +39,9 @@ async fn one(work: &mut Work, command: Command) -> Result<Json> {
         Command::GetCatalogState => get_catalog_state(work).await,
         Command::SetCatalogState(client, state) => set_catalog_state(work, client, &state).await,
         Command::RunSql(run) => run_sql::run(work, &run).await,
-        Command::Insert(insert) => insert::run(work, &insert).await,
+        Command::Insert(query) => legacy::insert(work, &query).await,
+        Command::Update(query) => legacy::update(work, &query).await,
+        Command::Delete(query) => legacy::delete(work, &query).await,
         Command::Select(select) => legacy::select(work, &select).await,
         Command::Count(count) => legacy::count(work, &count).await,
         Command::NotBuilt(name) => Err(not_built(&name)),

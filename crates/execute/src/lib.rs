@@ -12,4 +12,5 @@ mod run;
 
 pub use engine::{Engine, EngineOptions, Snapshot};
 pub use explain::Explained;
+pub use mutation::write;
 pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};

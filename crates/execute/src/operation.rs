@@ -197,7 +197,7 @@ fn root_plan(root: &RootField) -> RootPlan {
         RootValue::Constant(text) => RootPlanValue::Constant(text.clone()),
         RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots)),
         RootValue::Mutation(source, mutation) => {
-            let step = MutationStep::new(root, source, mutation);
+            let step = MutationStep::new(source, mutation);
             RootPlanValue::Mutation(Box::new(step))
         }
         RootValue::Source(source, query) => {

@@ -100,6 +100,8 @@ pub enum Output {
     Text,
     /// As a GeoJSON object (geometry and geography).
     GeoJson,
+    /// In upper case (enum tables' values under `graphql-default`).
+    Upper,
 }
 
 /// Another table and how its rows match ours.

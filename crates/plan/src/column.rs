@@ -67,6 +67,7 @@ pub(crate) fn output(context: &mut Context, expr: Expr, ty: &PgType, output: Out
     match output {
         Output::Json => expr,
         Output::Text => expr.cast(TEXT),
+        Output::Upper => Expr::call("upper", vec![expr.cast(TEXT)]),
         Output::GeoJson => match ty.element() {
             None => geo_json(ty, expr),
             Some(element) => geo_json_list(context, expr, element),

@@ -202,7 +202,7 @@ impl SourceBuilder<'_> {
             (None, None) => return self.refuse("the source was not introspected"),
         };
         self.found.extend(unbuilt::of_source(self.source));
-        let naming = Naming::new(&self.source.customization, settings.naming_convention);
+        let naming = settings.naming(&self.source.customization);
         if let Err(reason) = self.take_namespace(&naming) {
             return self.refuse(&reason);
         }

@@ -123,7 +123,7 @@ impl TakenNames {
             let Some(Ok(catalog)) = catalogs.get(&source.name) else {
                 continue;
             };
-            let naming = Naming::new(&source.customization, settings.naming_convention);
+            let naming = settings.naming(&source.customization);
             for name in source.tables.keys() {
                 if let Some(table) = catalog.tables.get(name) {
                     for column in &table.columns {

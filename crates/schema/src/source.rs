@@ -1,6 +1,8 @@
 //! What the server's options say about schemas.
 
-use crate::NamingConvention;
+use graphloom_metadata::types::SourceCustomization;
+
+use crate::{Naming, NamingConvention};
 
 /// Options that change generated schemas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +17,20 @@ pub struct Settings {
     pub null_operands: NullOperands,
     /// `HASURA_GRAPHQL_EXPERIMENTAL_FEATURES`, as far as schemas depend on them.
     pub features: Features,
+}
+
+impl Settings {
+    /// How a source's names are made.
+    pub(crate) fn naming(self, customization: &SourceCustomization) -> Naming {
+        if self.features.has(Feature::NamingConvention) {
+            return Naming::new(customization, self.naming_convention);
+        }
+        let customization = SourceCustomization {
+            naming_convention: None,
+            ..customization.clone()
+        };
+        Naming::new(&customization, NamingConvention::HasuraDefault)
+    }
 }
 
 /// What a condition is whose operand is null (`{_eq: null}`).
@@ -40,6 +56,8 @@ pub enum Feature {
     DisablePostgresArrays,
     /// Aggregates have groups.
     GroupByAggregations,
+    /// Sources choose how names are made; without it all of them use the default convention of v2.
+    NamingConvention,
     /// A variable without value and default is as if it were not there, instead of null.
     NoNullUnboundVariableDefault,
 }
@@ -57,6 +75,7 @@ impl Feature {
             "hide_update_many_fields" => Self::HideUpdateManyFields,
             "disable_postgres_arrays" => Self::DisablePostgresArrays,
             "group_by_aggregations" => Self::GroupByAggregations,
+            "naming_convention" => Self::NamingConvention,
             "no_null_unbound_variable_default" => Self::NoNullUnboundVariableDefault,
             _ => return None,
         })

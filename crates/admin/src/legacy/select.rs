@@ -52,6 +52,22 @@ impl<'a> Reader<'a> {
         self.table_select(info, &grant, query)
     }
 
+    /// Whether the role may read the table at all.
+    pub(super) fn may_read(&self, info: &TableInfo) -> Result<()> {
+        self.sight.grant(info).map(drop)
+    }
+
+    /// The columns of written rows.
+    pub(super) fn returned(&self, info: &TableInfo, columns: &[ColumnName]) -> Result<Vec<Field>> {
+        let grant = self.sight.grant(info)?;
+        let columns = columns.iter().enumerate();
+        let fields = columns.map(|(index, name)| {
+            let at = ErrorPath::keys(&["returning"]).index(index);
+            self.column(&grant, name).map_err(|error| error.below(&at))
+        });
+        fields.collect()
+    }
+
     /// `count`: of rows, or of what is distinct among them. The role's limit is none here.
     pub(super) fn count(&self, info: &TableInfo, count: &Count) -> Result<AggregateSelect> {
         let grant = self.sight.grant(info).map_err(|error| {
@@ -123,7 +139,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn filter(
+    pub(super) fn filter(
         &self,
         info: &TableInfo,
         filter: Option<&Json>,

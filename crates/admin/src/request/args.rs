@@ -2,7 +2,6 @@
 //!
 //! Keys of a command that nobody knows are passed over, as v2 does.
 
-use graphloom_metadata::decode::mismatch;
 use graphloom_metadata::types::{Permission, Relationship, TableConfiguration};
 use graphloom_metadata::{Decode, Document, Fields};
 use graphloom_schema::RelationshipKind;
@@ -11,10 +10,10 @@ use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, SourceNam
 use super::{function_args, native_args};
 use crate::command::{
     AddSource, AnyPermission, Cascade, Change, Client, Command, Enumeration, Existing,
-    Inconsistencies, Insert, Many, MetadataCheck, PermissionKind, Reload, Replace, RunSql, SqlMode,
+    Inconsistencies, Many, MetadataCheck, PermissionKind, Reload, Replace, RunSql, SqlMode,
     TableId, TrackTable, UntrackTable, UpdateSource, Version, Warnings,
 };
-use crate::legacy::{self, Count, Query, Select};
+use crate::legacy::{self, Count, DeleteQuery, InsertQuery, Query, Select, UpdateQuery};
 
 /// Reads a command's arguments.
 pub(super) type Decoder = fn(&Json) -> Result<Command>;
@@ -476,14 +475,21 @@ pub(super) fn count(json: &Json) -> Result<Command> {
 
 pub(super) fn insert(json: &Json) -> Result<Command> {
     let mut fields = Fields::of(json, "InsertQuery")?;
-    let objects = fields.required_with("objects", |json| match json {
-        Json::Array(_) => Vec::<JsonObject>::decode(json),
-        json => Err(mismatch("[]", "Array", json)),
-    })?;
-    Ok(Command::Insert(Insert {
-        id: table_id(&mut fields)?,
-        objects,
-        returning: fields.optional("returning")?,
-        on_conflict: fields.optional("on_conflict")?,
-    }))
+    let id = table_id(&mut fields)?;
+    let query = InsertQuery::decode_fields(id, &mut fields)?;
+    Ok(Command::Insert(Box::new(query)))
+}
+
+pub(super) fn update(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "update query")?;
+    let id = table_id(&mut fields)?;
+    let query = UpdateQuery::decode_fields(id, &mut fields)?;
+    Ok(Command::Update(Box::new(query)))
+}
+
+pub(super) fn delete(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "delete query")?;
+    let id = table_id(&mut fields)?;
+    let query = DeleteQuery::decode_fields(id, &mut fields)?;
+    Ok(Command::Delete(Box::new(query)))
 }

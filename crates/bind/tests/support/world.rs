@@ -79,7 +79,7 @@ pub(crate) fn parse(text: &str) -> World {
 
 fn settings(words: &[String]) -> Settings {
     let mut settings = Settings::default();
-    let mut features = Vec::new();
+    let mut features = vec![Feature::NamingConvention];
     for word in words {
         match word.as_str() {
             "stringify" => settings.numerics = Numerics::Strings,

@@ -9,4 +9,5 @@ mod rows;
 mod run;
 
 pub(crate) use plan::MutationStep;
+pub use run::write;
 pub(crate) use run::{Request, run};

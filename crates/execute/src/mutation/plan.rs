@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use graphloom_ir::{
     GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation, MutationOutput,
-    ResponseValue, RootField, SourceQuery, TypedValue,
+    ResponseValue, SourceQuery, TypedValue,
 };
 use graphloom_pg::Statement;
 use graphloom_plan::{
@@ -132,7 +132,7 @@ impl WriteStatement {
 
 impl MutationStep {
     /// Plans a mutation.
-    pub(crate) fn new(_root: &RootField, source: &SourceName, mutation: &Mutation) -> Self {
+    pub(crate) fn new(source: &SourceName, mutation: &Mutation) -> Self {
         let work = match mutation {
             Mutation::Insert(insert) => Work::Insert(Box::new(InsertStep::of(insert))),
             Mutation::Update(update) => Work::Write(update_step(update)),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use graphloom_ir::{MutationOutput, ResponseValue, RunValue, TypedValue, Value};
+use graphloom_ir::{Mutation, MutationOutput, ResponseValue, RunValue, TypedValue, Value};
 use graphloom_pg::{AccessMode, PgError, Pool, Purpose, SqlState, Statement, Transaction};
 use graphloom_plan::{Gives, ResultShape};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
@@ -59,6 +59,26 @@ pub(crate) async fn run(
         answers.extend(transaction(std::slice::from_ref(step), request).await?);
     }
     Ok(answers)
+}
+
+/// Runs one bound mutation without variables in a transaction of its own, and gives its answer as JSON.
+///
+/// Errors are those of a root field, at the mutation's own path.
+pub async fn write(
+    session: &Session,
+    source: &SourceName,
+    pool: &Pool,
+    mutation: &Mutation,
+) -> Result<Bytes> {
+    let step = MutationStep::new(source, mutation);
+    let pools = HashMap::from([(source.clone(), pool.clone())]);
+    let request = Request {
+        session,
+        variables: &JsonObject::new(),
+        pools: &pools,
+    };
+    let mut answers = run(&[&step], true, request).await?;
+    Ok(answers.pop().unwrap_or_default())
 }
 
 /// Looks at every value before anything is written.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_graphql::TypeRef;
-use graphloom_ir::{Aggregations, GrantedColumn, SelectGrant};
+use graphloom_ir::{Aggregations, GrantedColumn, Output, SelectGrant};
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable};
 use indexmap::IndexMap;
 
@@ -15,7 +15,7 @@ use crate::types::{
     EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
     InputValueDefinition, ObjectType, RelationshipMeaning, RootKind, TypeDefinition,
 };
-use crate::{enumeration, scalar};
+use crate::{NamingConvention, enumeration, scalar};
 
 /// A column that the role may see, with its field.
 pub(super) type Visible<'a> = (&'a ColumnInfo, &'a GrantedColumn);
@@ -155,7 +155,12 @@ impl SourceTypes<'_> {
         } else {
             ty.non_null()
         };
-        let output = scalar::output(granted.ty(), self.settings.numerics);
+        let output = match self.enum_type(info, granted.name()) {
+            Some(_) if self.naming().convention == NamingConvention::GraphqlDefault => {
+                Output::Upper
+            }
+            _ => scalar::output(granted.ty(), self.settings.numerics),
+        };
         let meaning = FieldMeaning::Column(granted.clone(), output);
         let mut field = plain_field(column.description.as_deref(), ty, meaning);
         if let Some(path) = json_path_argument(granted.ty()) {

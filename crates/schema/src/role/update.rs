@@ -9,6 +9,7 @@ use graphloom_vocab::GraphqlName;
 
 use super::mutation::{Fields, Inputs, Named};
 use super::{SourceTypes, input};
+use crate::source::Feature;
 use crate::table::{ColumnInfo, TableInfo};
 use crate::types::{InputMeaning, MutationForm};
 
@@ -28,7 +29,9 @@ impl SourceTypes<'_> {
         let filter = filter("filter the rows which have to be updated");
         let mut arguments = operators.clone();
         arguments.insert(GraphqlName::new("where"), filter);
-        self.update_many(info, grant, (&arguments, roots));
+        if !self.settings.features.has(Feature::HideUpdateManyFields) {
+            self.update_many(info, grant, (&arguments, roots));
+        }
         let named = Named {
             key: "update",
             verb: "update",

@@ -211,7 +211,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("default-naming-convention", &["HASURA_GRAPHQL_DEFAULT_NAMING_CONVENTION"], Choice(&["hasura-default", "graphql-default"]),
         "How names of the schema are made").or("hasura-default"),
     Opt::new("experimental-features", &["HASURA_GRAPHQL_EXPERIMENTAL_FEATURES"], List(EXPERIMENTAL),
-        "Features to switch on; `group_by_aggregations` and `hide_aggregation_predicates` have an effect so far").or(""),
+        "Features to switch on; `group_by_aggregations`, `hide_aggregation_predicates`, `hide_update_many_fields` and `naming_convention` have an effect so far").or(""),
     Opt::new("enable-apollo-federation", &["HASURA_GRAPHQL_ENABLE_APOLLO_FEDERATION"], Switch,
         "Be a subgraph").or("false").status(NotBuilt),
     Opt::new("metadata-defaults", &["HASURA_GRAPHQL_METADATA_DEFAULTS"], Text,
