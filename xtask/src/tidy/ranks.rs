@@ -35,6 +35,7 @@ pub(crate) const RANKS: &[(&str, Rank)] = &[
     ("plan", Rank::Level(3)),
     ("bind", Rank::Level(4)),
     ("pg", Rank::Level(4)),
+    ("outbound", Rank::Level(4)),
     ("auth", Rank::Level(5)),
     ("store", Rank::Level(5)),
     ("execute", Rank::Level(5)),
@@ -89,6 +90,11 @@ pub(crate) const STRANGERS: &[(&str, &[&str], &str)] = &[
         "`managed` runs a server and speaks no SQL to it",
     ),
     (
+        "outbound",
+        &["metadata", "schema", "pg"],
+        "`outbound` sends what it is given",
+    ),
+    (
         "auth",
         &["metadata", "schema", "pg", "store"],
         "`auth` turns headers into a session",
@@ -105,6 +111,11 @@ pub(crate) const OWNERS: &[(&str, &[&str], &str)] = &[
         "tokio-postgres-rustls",
         &["pg"],
         "only `pg` names the driver",
+    ),
+    (
+        "reqwest",
+        &["outbound"],
+        "every call goes out through `outbound`",
     ),
     ("axum", &["server"], "only `server` knows the web framework"),
     (
