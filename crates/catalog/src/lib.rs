@@ -98,8 +98,18 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// What may be written (views: auto-updatable or by INSTEAD OF triggers).
     pub mutability: Mutability,
-    /// Whether writing runs triggers or rules of a user's.
-    pub has_triggers: bool,
+    /// What writing does besides.
+    pub side_effects: SideEffects,
+}
+
+/// Whether writing a row does more than that: triggers, rules, row security, and defaults and checks that may
+/// look at other rows. Only without them does it not matter in which order rows of several tables are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SideEffects {
+    /// `INSERT`.
+    pub on_insert: bool,
+    /// `UPDATE`.
+    pub on_update: bool,
 }
 
 /// Which statements a relation takes.

@@ -50,6 +50,6 @@ pub use write::{
     ResponseValue, Update, UpdateOperator, WritableOrDetermined,
 };
 pub use write_grant::{
-    DeleteGrant, DeleteTarget, InsertGrant, InsertTarget, Preset, UpdateGrant, UpdateTarget,
-    WritableColumn,
+    DeleteGrant, DeleteTarget, InsertGrant, InsertTarget, Preset, Reference, UpdateGrant,
+    UpdateTarget, WritableColumn,
 };

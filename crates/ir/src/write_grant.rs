@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::{Column, Generation, PgType, Table, TableKind, TypeKind};
+use graphloom_catalog::{Column, Generation, PgType, SideEffects, Table, TableKind, TypeKind};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
 use crate::{BoolExp, Rows, TableAccess, TypedValue};
@@ -41,7 +41,19 @@ pub struct InsertTarget {
     presets: Arc<[Preset]>,
     check: Arc<BoolExp>,
     filler: Option<ColumnName>,
-    plain: bool,
+    side_effects: SideEffects,
+    references: Arc<[Reference]>,
+}
+
+/// A foreign key of a table that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Where it points.
+    pub table: QualifiedTable,
+    /// Ours and theirs.
+    pub columns: Vec<(ColumnName, ColumnName)>,
+    /// Those of our columns that are null where nobody gives them a value.
+    pub null_unless_given: Vec<ColumnName>,
 }
 
 /// A role's right to update rows of one table.
@@ -117,6 +129,24 @@ fn writable(
         .collect()
 }
 
+fn references(table: &Table) -> impl Iterator<Item = Reference> {
+    table.foreign_keys.iter().map(|key| {
+        let ours = key.columns.iter().map(|(ours, _)| ours);
+        let is_null = |name: &&ColumnName| {
+            let column = table.column(name);
+            column.is_some_and(|column| {
+                column.generation == Generation::Never
+                    && !WritableColumn::of(table, column).may_have_default
+            })
+        };
+        Reference {
+            table: key.foreign_table.clone(),
+            columns: key.columns.clone(),
+            null_unless_given: ours.filter(is_null).cloned().collect(),
+        }
+    })
+}
+
 impl InsertGrant {
     /// Anything: for the admin role only.
     pub fn unrestricted(table: &Table) -> Self {
@@ -146,7 +176,15 @@ impl InsertGrant {
                 presets: presets.into(),
                 check: Arc::new(check),
                 filler: table.columns.first().map(|column| column.name.clone()),
-                plain: matches!(table.kind, TableKind::Table) && !table.has_triggers,
+                side_effects: match table.kind {
+                    TableKind::Table => table.side_effects,
+                    // What is below does as it likes.
+                    _ => SideEffects {
+                        on_insert: true,
+                        on_update: true,
+                    },
+                },
+                references: references(table).collect(),
             },
         }
     }
@@ -183,9 +221,14 @@ impl InsertTarget {
         &self.check
     }
 
-    /// Whether inserting does nothing but that: no view, no trigger.
-    pub fn is_plain(&self) -> bool {
-        self.plain
+    /// What writing does besides: anything, if the table is no ordinary one.
+    pub fn side_effects(&self) -> SideEffects {
+        self.side_effects
+    }
+
+    /// The table's foreign keys.
+    pub fn references(&self) -> &[Reference] {
+        &self.references
     }
 
     /// A column that can be named where rows of nothing but defaults are to be written.

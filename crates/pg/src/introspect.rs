@@ -16,8 +16,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use graphloom_catalog::{
-    Catalog, Column, ForeignKey, Function, FunctionArgument, Generation, Key, Mutability, Table,
-    TableKind, Volatility,
+    Catalog, Column, ForeignKey, Function, FunctionArgument, Generation, Key, Mutability,
+    SideEffects, Table, TableKind, Volatility,
 };
 use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
 use serde_json::json;
@@ -192,7 +192,10 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
             updatable: can(UPDATE),
             deletable: can(DELETE),
         },
-        has_triggers: row.triggers,
+        side_effects: SideEffects {
+            on_insert: row.effects.0,
+            on_update: row.effects.1,
+        },
     })
 }
 

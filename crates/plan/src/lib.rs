@@ -21,6 +21,7 @@ mod connection;
 mod context;
 mod group;
 mod keyset;
+mod levels;
 mod object;
 mod order;
 mod rows;
@@ -33,9 +34,10 @@ use graphloom_sql as sql;
 use graphloom_vocab::ColumnName;
 
 use crate::context::Context;
+pub use crate::levels::may_insert_by_levels;
 pub use crate::value::typed_parameter;
 pub use crate::write::{
-    Answering, Gives, Wanted, WritePlan, answering, delete, insert, reread, update,
+    Answering, Gives, NewRows, Wanted, WritePlan, answering, delete, insert, reread, update,
 };
 
 /// A statement that answers one root field.

@@ -167,21 +167,41 @@ pub fn delete(delete: &Delete) -> WritePlan {
     complete(context, &written, Wanted::of(&delete.output), write)
 }
 
-/// Plans the statement that inserts rows of one place in the tree: with one of its ways to treat conflicts and
-/// one set of columns (`None`: rows differ, and each is written out).
+/// Which rows a statement inserts.
+#[derive(Clone, Copy, Debug)]
+pub enum NewRows<'a> {
+    /// Any number of them, with this set of columns.
+    Alike(&'a [usize]),
+    /// So many, of nothing but defaults.
+    Defaults(usize),
+    /// Those of the pattern, each written out: their columns differ.
+    WrittenOut,
+}
+
+impl<'a> NewRows<'a> {
+    /// Rows with one of the node's sets of columns: any number of them, or so many if there is no column.
+    pub fn of_set(node: &InsertNode, set: &'a [usize], count: usize) -> Self {
+        match set.is_empty() && node.target.presets().is_empty() {
+            true => NewRows::Defaults(count),
+            false => NewRows::Alike(set),
+        }
+    }
+}
+
+/// Plans the statement that inserts rows of one place in the tree, with one of its ways to treat conflicts.
 pub fn insert(
     node: &InsertNode,
     conflict: Option<&OnConflict>,
-    set: Option<&[usize]>,
+    rows: NewRows<'_>,
     wanted: Wanted<'_>,
 ) -> WritePlan {
     let mut context = Context::default();
     let row = context.alias();
     let target = &node.target;
-    let (columns, rows) = match set {
-        Some(set) if set.is_empty() && target.presets().is_empty() => all_defaults(node),
-        Some(set) => alike(&mut context, node, set),
-        None => written_out(&mut context, node),
+    let (columns, rows) = match rows {
+        NewRows::Defaults(count) => all_defaults(node, count),
+        NewRows::Alike(set) => alike(&mut context, node, set),
+        NewRows::WrittenOut => written_out(&mut context, node),
     };
     let clause = conflict.map(|conflict| on_conflict(&mut context, row, conflict));
     let write = |_: &mut Context, returning| {
@@ -381,14 +401,13 @@ fn series(count: Expr, alias: Alias) -> FromItem {
 }
 
 /// Rows of nothing but defaults.
-fn all_defaults(node: &InsertNode) -> Source {
-    let rows = node.pattern.len().max(1);
+fn all_defaults(node: &InsertNode, count: usize) -> Source {
     let columns = match node.target.filler() {
-        Some(name) if rows > 1 => vec![Name::new(name.as_str())],
+        Some(name) if count > 1 => vec![Name::new(name.as_str())],
         _ => Vec::new(),
     };
     let row = vec![InsertValue::Default; columns.len()];
-    (columns, InsertRows::Values(vec![row; rows]))
+    (columns, InsertRows::Values(vec![row; count]))
 }
 
 /// `VALUES (($1::text[])[1]::int4, DEFAULT), …`: rows that leave different columns to their defaults.

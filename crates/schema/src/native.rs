@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use graphloom_catalog::{
-    Catalog, Column, Generation, Mutability, PgType, StatementFault, Table, TableKind,
+    Catalog, Column, Generation, Mutability, PgType, SideEffects, StatementFault, Table, TableKind,
 };
 use graphloom_ir::{Aggregations, ColumnGrant, SelectGrant};
 use graphloom_metadata::types::{
@@ -220,7 +220,7 @@ fn table_of(name: &GraphqlName, columns: Vec<Column>) -> Table {
             updatable: false,
             deletable: false,
         },
-        has_triggers: false,
+        side_effects: SideEffects::default(),
     }
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use graphloom_catalog::{
     Catalog, Column, EnumRow, ForeignKey, Function, FunctionArgument, Generation, Key, Mutability,
-    PgType, Table, TableKind, TypeKind, Volatility,
+    PgType, SideEffects, Table, TableKind, TypeKind, Volatility,
 };
 use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
 
@@ -177,7 +177,7 @@ fn table(kind: &str, name: &str, comment: Option<String>, oid: u32) -> Table {
             updatable: writable,
             deletable: writable,
         },
-        has_triggers: false,
+        side_effects: SideEffects::default(),
     }
 }
 

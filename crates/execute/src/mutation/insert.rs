@@ -16,6 +16,15 @@ use super::run::{Failure, Outcome, Runner, Values};
 /// What came back of inserted rows: each the row as text, then the columns that were asked for.
 pub(super) type Returned = Vec<Vec<Option<String>>>;
 
+/// What those above need of inserted rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// Each of them: a conflict that leaves one out is an error, whose place is found row by row.
+    EveryRow,
+    /// Nothing.
+    Nothing,
+}
+
 type Inserted<'r> = Pin<Box<dyn Future<Output = Outcome<Returned>> + Send + 'r>>;
 
 impl Runner<'_> {
@@ -28,7 +37,7 @@ impl Runner<'_> {
         self.written = 0;
         let returned = match step.form {
             InsertForm::Levels if self.may_go_by_levels => self
-                .level(&step.place, rows)
+                .level(&step.place, rows, Need::Nothing)
                 .await
                 .map_err(|_| Failure::Again)?,
             _ => self.one_by_one(&step.place, rows, &step.path).await?,
@@ -36,8 +45,9 @@ impl Runner<'_> {
         Ok((returned, self.written))
     }
 
-    /// All rows of a place in one statement, what belongs to them before and after.
-    fn level<'r>(&'r mut self, place: &'r Place, mut rows: Vec<Row>) -> Inserted<'r> {
+    /// All rows of a place by one statement, or by one per run of rows with the same columns; what belongs to
+    /// them before and after.
+    fn level<'r>(&'r mut self, place: &'r Place, mut rows: Vec<Row>, need: Need) -> Inserted<'r> {
         Box::pin(async move {
             let mut after = Vec::new();
             for (at, relation) in place.relations.iter().enumerate() {
@@ -49,22 +59,25 @@ impl Runner<'_> {
                     after.push((relation, owners, related));
                     continue;
                 }
-                let returned = self.level(&relation.place, related).await?;
+                let returned = self.level(&relation.place, related, Need::EveryRow).await?;
                 for (owner, returned) in owners.into_iter().zip(returned) {
                     determine(&mut rows[owner], &relation.mapping, &returned);
                 }
             }
             let count = rows.len();
-            let returned = self.insert_alike(place, &rows, None).await?;
+            let mut returned = Returned::with_capacity(count);
+            for alike in rows.chunk_by(|a, b| a.set == b.set) {
+                returned.extend(self.insert_alike(place, alike, None).await?);
+            }
             drop(rows);
-            if returned.len() != count {
+            if returned.len() != count && (need == Need::EveryRow || !after.is_empty()) {
                 return Err(Failure::Again);
             }
             for (relation, owners, mut related) in after {
                 for (owner, row) in owners.into_iter().zip(&mut related) {
                     determine(row, &relation.mapping, &returned[owner]);
                 }
-                self.level(&relation.place, related).await?;
+                self.level(&relation.place, related, Need::Nothing).await?;
             }
             Ok(returned)
         })
@@ -80,7 +93,8 @@ impl Runner<'_> {
         Box::pin(async move {
             let mut all = Returned::new();
             if rows.iter().all(|row| row.related.is_empty()) {
-                for alike in rows.chunk_by(|a, b| a.set == b.set) {
+                let alike = |a: &Row, b: &Row| a.set == b.set && Some(a.set) != place.only_defaults;
+                for alike in rows.chunk_by(alike) {
                     all.extend(self.insert_alike(place, alike, Some(path)).await?);
                 }
                 return Ok(all);

@@ -8,7 +8,7 @@ use graphloom_ir::{
 };
 use graphloom_pg::Statement;
 use graphloom_plan::{
-    self as plan, Answering, Gives, ResultShape, StatementPlan, Wanted, WritePlan,
+    self as plan, Answering, Gives, NewRows, ResultShape, StatementPlan, Wanted, WritePlan,
 };
 use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
 
@@ -85,6 +85,8 @@ pub(crate) struct Place {
     pub(crate) table: String,
     pub(crate) columns: Vec<PlaceColumn>,
     pub(crate) sets: HashMap<Vec<usize>, usize>,
+    /// The set without any column, if there is nothing else in its rows: its statement writes one row.
+    pub(crate) only_defaults: Option<usize>,
     /// What `on_conflict` was, where there are several.
     pub(crate) conflicts: Vec<Json>,
     /// By conflict, then by set.
@@ -203,20 +205,20 @@ impl InsertStep {
         let answering = plan::answering(&insert.output);
         let form = match node.relations.is_empty() {
             true => InsertForm::Flat,
-            false if may_go_by_levels(node, &mut Vec::new()) => InsertForm::Levels,
+            false if plan::may_insert_by_levels(node) => InsertForm::Levels,
             false => InsertForm::RowByRow,
         };
         let direct = (form == InsertForm::Flat).then(|| {
-            let set = match node.sets.as_slice() {
-                [only] => Some(only.as_slice()),
-                _ => None,
+            let rows = match node.sets.as_slice() {
+                [only] => NewRows::of_set(node, only, node.pattern.len().max(1)),
+                _ => NewRows::WrittenOut,
             };
             let wanted = match answering {
                 Answering::AtOnce => Wanted::Answer(&insert.output),
                 Answering::Reread => Wanted::Rows(&[]),
             };
             let conflict = node.conflicts.first().and_then(Option::as_ref);
-            WriteStatement::of(plan::insert(node, conflict, set, wanted))
+            WriteStatement::of(plan::insert(node, conflict, rows, wanted))
         });
         let rereads = answering == Answering::Reread
             || (form != InsertForm::Flat && tells_rows(&insert.output));
@@ -243,26 +245,6 @@ fn tells_rows(output: &MutationOutput) -> bool {
     }
 }
 
-/// Whether a statement per place does what one row after the other would do: nothing that is written can
-/// be seen by what decides about other rows, and no table is written twice.
-fn may_go_by_levels<'n>(
-    node: &'n InsertNode,
-    tables: &mut Vec<&'n graphloom_vocab::QualifiedTable>,
-) -> bool {
-    let table = node.target.table();
-    let once = !tables.contains(&table);
-    tables.push(table);
-    once && node.sets.len() == 1
-        && !node.sets[0].is_empty()
-        && node.target.is_plain()
-        && node.conflicts.iter().all(Option::is_none)
-        && node.target.check().is_about_row_only()
-        && node
-            .relations
-            .iter()
-            .all(|relation| may_go_by_levels(&relation.node, tables))
-}
-
 impl Place {
     /// `back`: the columns that a row below or above wants of these rows.
     fn of(node: &InsertNode, (back, whole): (&[ColumnName], bool)) -> Self {
@@ -281,7 +263,8 @@ impl Place {
             false => Wanted::Nothing,
         };
         let statement = |conflict, set: &Vec<usize>| {
-            WriteStatement::of(plan::insert(node, conflict, Some(set), wants))
+            let rows = NewRows::of_set(node, set, 1);
+            WriteStatement::of(plan::insert(node, conflict, rows, wants))
         };
         let statements = node.conflicts.iter().map(|conflict| {
             let sets = node.sets.iter();
@@ -296,6 +279,10 @@ impl Place {
             table: node.target.table().display_name(),
             columns: columns.collect(),
             sets: sets.map(|(at, set)| (set.clone(), at)).collect(),
+            only_defaults: match node.target.presets() {
+                [] => node.sets.iter().position(Vec::is_empty),
+                _ => None,
+            },
             conflicts: node.conflict_inputs.clone(),
             statements: statements.collect(),
             relations: node

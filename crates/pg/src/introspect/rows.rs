@@ -37,8 +37,8 @@ pub(super) struct TableRow {
     pub(super) comment: Option<String>,
     /// Bits of `pg_relation_is_updatable`; null for what is not a view.
     pub(super) updatable: Option<u32>,
-    /// Whether it has triggers of a user's, rules or row security.
-    pub(super) triggers: bool,
+    /// `[on insert, on update]`: whether writing does more than write the row.
+    pub(super) effects: (bool, bool),
     pub(super) columns: Vec<ColumnRow>,
     pub(super) keys: Vec<KeyRow>,
     pub(super) foreign_keys: Vec<ForeignKeyRow>,

@@ -106,17 +106,18 @@ SELECT json_build_object('table', json_build_object(
   -- Views and materialized views are asked; anything else is taken to be writable.
   'updatable', CASE WHEN relations.relkind IN ('v', 'm')
     THEN pg_catalog.pg_relation_is_updatable(relations.oid, true) END,
-  -- Anything that could see in which order rows are written: triggers, rules, row security, defaults that
-  -- call more than the usual functions.
-  'triggers', class.relhasrules OR class.relrowsecurity OR EXISTS (
-      SELECT FROM pg_catalog.pg_trigger AS trigger
-      WHERE trigger.tgrelid = relations.oid AND NOT trigger.tgisinternal)
-    OR EXISTS (
-      SELECT FROM pg_catalog.pg_attrdef AS attrdef
-      CROSS JOIN LATERAL pg_catalog.pg_get_expr(attrdef.adbin, attrdef.adrelid) AS default_text
-      WHERE attrdef.adrelid = relations.oid AND strpos(default_text, '(') > 0
-        AND default_text !~
-          '^(nextval\(''[^'']*''::regclass\)|([a-z_]+\.)?(now|gen_random_uuid|uuid_generate_v4)\(\))$'),
+  -- Whether inserting, and updating, does more than write the row: whatever could see in which order rows
+  -- are written. Triggers of event triggers only note what happened.
+  'effects', (
+    SELECT json_build_array(
+      class.relhasrules OR class.relrowsecurity OR order_dependent.found
+        OR coalesce(bool_or(trigger.tgtype & 4 <> 0), false),
+      class.relhasrules OR class.relrowsecurity OR order_dependent.found
+        OR coalesce(bool_or(trigger.tgtype & 16 <> 0), false))
+    FROM pg_catalog.pg_trigger AS trigger
+    JOIN pg_catalog.pg_proc AS function ON function.oid = trigger.tgfoid
+    WHERE trigger.tgrelid = relations.oid AND NOT trigger.tgisinternal
+      AND function.pronamespace IS DISTINCT FROM to_regnamespace('hdb_catalog')::oid),
   'columns', coalesce(column_lists.list, '[]'),
   'keys', coalesce(key_lists.list, '[]'),
   'foreign_keys', coalesce(foreign_key_lists.list, '[]')))
@@ -125,6 +126,33 @@ JOIN pg_catalog.pg_class AS class ON class.oid = relations.oid
 LEFT JOIN column_lists ON column_lists.oid = relations.oid
 LEFT JOIN key_lists ON key_lists.oid = relations.oid
 LEFT JOIN foreign_key_lists ON foreign_key_lists.oid = relations.oid
+CROSS JOIN LATERAL (
+  -- Defaults that call more than the usual functions or take from a sequence that is not the column's own,
+  -- and checks that call functions which may look around.
+  SELECT EXISTS (
+      SELECT FROM pg_catalog.pg_attrdef AS attrdef
+      CROSS JOIN LATERAL pg_catalog.pg_get_expr(attrdef.adbin, attrdef.adrelid) AS default_text
+      WHERE attrdef.adrelid = relations.oid AND strpos(default_text, '(') > 0
+        AND default_text !~ '^([a-z_]+\.)?(now|gen_random_uuid|uuid_generate_v4)\(\)$'
+        AND NOT (
+          default_text ~ '^nextval\(''[^'']*''::regclass\)$'
+          AND EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS uses
+            JOIN pg_catalog.pg_depend AS owned
+              ON owned.classid = 'pg_catalog.pg_class'::regclass AND owned.objid = uses.refobjid
+              AND owned.refobjid = attrdef.adrelid AND owned.refobjsubid = attrdef.adnum
+              AND owned.deptype IN ('a', 'i')
+            WHERE uses.classid = 'pg_catalog.pg_attrdef'::regclass AND uses.objid = attrdef.oid
+              AND uses.refclassid = 'pg_catalog.pg_class'::regclass)))
+    OR EXISTS (
+      SELECT FROM pg_catalog.pg_constraint AS condition
+      JOIN pg_catalog.pg_depend AS uses
+        ON uses.classid = 'pg_catalog.pg_constraint'::regclass AND uses.objid = condition.oid
+        AND uses.refclassid = 'pg_catalog.pg_proc'::regclass
+      JOIN pg_catalog.pg_proc AS function ON function.oid = uses.refobjid
+      WHERE condition.conrelid = relations.oid AND condition.contype = 'c'
+        AND function.provolatile <> 'i') AS found
+) AS order_dependent
 LEFT JOIN pg_catalog.pg_description AS description
   ON description.classoid = 'pg_catalog.pg_class'::regclass
   AND description.objoid = relations.oid AND description.objsubid = 0

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::{Column, Generation, Mutability, PgType, Table, TableKind, TypeKind};
+use graphloom_catalog::{
+    Column, Generation, Mutability, PgType, SideEffects, Table, TableKind, TypeKind,
+};
 use graphloom_ir::*;
 use graphloom_vocab::{ColumnName, ErrorPath, GraphqlName, QualifiedTable, SessionVariableName};
 
@@ -50,7 +52,7 @@ pub(crate) fn table(name: &str, columns: &[(&str, &str)]) -> Table {
             updatable: true,
             deletable: true,
         },
-        has_triggers: false,
+        side_effects: SideEffects::default(),
     }
 }
 

@@ -1,0 +1,6 @@
+//! Writing on a real Postgres: how many statements it takes, and what is left.
+
+#![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+mod levels;
+mod world;
