@@ -189,8 +189,8 @@ impl<'a> Binder<'a> {
             return self.fail("expected a list, but found null");
         }
         let graphql_type = definition.ty.name();
-        self.refuse_null_elements(value, graphql_type)?;
-        let ty = PgType::array_of(element.clone());
+        self.refuse_null_elements(value, &definition.ty)?;
+        let ty = PgType::list_of(element.clone());
         let graphql_type: Arc<str> = graphql_type.as_str().into();
         let coercion = match self.enum_values(&graphql_type) {
             Some(values) => {
@@ -208,21 +208,20 @@ impl<'a> Binder<'a> {
         self.parameter(value, ty, coercion)
     }
 
-    fn refuse_null_elements(
-        &mut self,
-        value: &InputRef<'a>,
-        graphql_type: &GraphqlName,
-    ) -> Result<()> {
+    fn refuse_null_elements(&mut self, value: &InputRef<'a>, list_type: &TypeRef) -> Result<()> {
         use graphloom_graphql::Value as Literal;
+        let graphql_type = list_type.name();
         let position = match value {
             InputRef::Literal(Literal::List(items)) => {
                 for (index, item) in items.iter().enumerate() {
                     if let Literal::Variable(_) = item {
-                        // An element that is a variable must be declared non-null.
-                        let location = TypeRef::Named(graphql_type.clone()).non_null();
+                        // An element that is a variable must be declared as one.
+                        let TypeRef::List(location) = list_type.nullable() else {
+                            continue;
+                        };
                         self.within_index(index, |binder| {
                             binder
-                                .peel(InputRef::Literal(item), &location, false)
+                                .peel(InputRef::Literal(item), location, false)
                                 .map(drop)
                         })?;
                     }

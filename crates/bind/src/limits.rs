@@ -18,7 +18,7 @@ impl Default for Limits {
         Self {
             fields: 50_000,
             root_fields: 1_000,
-            depth: 100,
+            depth: 50,
             introspection_bytes: 256 << 20,
         }
     }

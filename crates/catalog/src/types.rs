@@ -112,6 +112,15 @@ impl PgType {
         }
     }
 
+    /// The type of a parameter that holds a list of values of this type: its array, or `text[]` with an
+    /// array's literal in each place if it is an array itself, for Postgres has no arrays of arrays.
+    pub fn list_of(element: Self) -> Self {
+        match element.element() {
+            Some(_) => Self::array_of(Self::builtin("text")),
+            None => Self::array_of(element),
+        }
+    }
+
     /// The type below all domains.
     pub fn base(&self) -> &Self {
         match &self.kind {

@@ -263,6 +263,7 @@ fn serve(start: Start<'_>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("graphloom")
+        .thread_stack_size(crate::STACK_BYTES)
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     let served = runtime.block_on(serve_async(start));

@@ -19,6 +19,10 @@ use std::process::ExitCode;
 use graphloom_server::options::{self, CommandLine, Opt};
 use graphloom_server::{startup, version};
 
+/// Stack of each thread that works on requests: an operation that nests as deep as it may is bound, planned and
+/// printed by functions that call themselves. Only what is used takes memory.
+const STACK_BYTES: usize = 8 << 20;
+
 /// One command of the program.
 struct Command {
     name: &'static str,
@@ -113,6 +117,7 @@ fn serve(line: &CommandLine, environment: HashMap<String, String>) -> Result<Exi
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("graphloom")
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     let served = runtime.block_on(startup::serve(line, environment));

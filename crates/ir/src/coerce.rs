@@ -23,12 +23,9 @@ pub fn coerce(coercion: &Coercion, value: &Json) -> Result<Option<String>, Error
             graphql_type,
         } => list(value, |item| {
             refuse_null(item, graphql_type)?;
-            let text = of_client(element, item)?;
-            // An array's literal is an element as it stands.
-            Ok(match element.element() {
-                Some(_) if item.is_array() => Element::Nested(text),
-                _ => Element::Value(text),
-            })
+            // Arrays too are elements, as their literals' text: Postgres has no arrays of arrays, and one
+            // with more dimensions would have no place for arrays of different lengths.
+            of_client(element, item).map(Element::Value)
         }),
         Coercion::Enum { .. } if value.is_null() => Ok(None),
         Coercion::Enum {

@@ -87,7 +87,8 @@ pub enum Coercion {
         /// As errors name it, such as `Int`.
         graphql_type: Arc<str>,
     },
-    /// A list (a single value is a list of one) as a Postgres array literal of these elements.
+    /// A list (a single value is a list of one) as a Postgres array literal of these elements; arrays
+    /// among them are text, so that the literal is one of `text[]`.
     List {
         /// The element's Postgres type.
         element: PgType,

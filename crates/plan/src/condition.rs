@@ -10,14 +10,15 @@ use graphloom_ir::{
     Operand, OperandValue, Operator, TypedValue, Value,
 };
 use graphloom_sql::{
-    AggregateArguments, Alias, BinaryOperator, Expr, Function, Quantifier, Select, TypeName,
+    AggregateArguments, Alias, BinaryOperator, Expr, FromItem, Function, Name, Ordinality,
+    Quantifier, Select, TypeName,
 };
 
 use crate::call;
 use crate::column::{granted, masked};
 use crate::context::Context;
 use crate::rows::{self, Link};
-use crate::value::{beside, type_name, value};
+use crate::value::{beside, cast_text, type_name, value};
 
 /// Which rows a condition can speak of.
 #[derive(Clone, Copy)]
@@ -217,11 +218,34 @@ fn compare(
     match operator {
         Operator::Eq if is_null => null_or(Expr::IsNull(Box::new(left))),
         Operator::Neq if is_null => null_or(Expr::IsNotNull(Box::new(left))),
+        Operator::In if ty.element().is_some() => {
+            let arrays = arrays(context, ty, right);
+            quantified(left, BinaryOperator::Equal, Quantifier::Any, arrays)
+        }
+        Operator::Nin if ty.element().is_some() => {
+            let arrays = arrays(context, ty, right);
+            quantified(left, BinaryOperator::NotEqual, Quantifier::All, arrays)
+        }
         _ => {
             let right = value(context, right);
             apply(operator, left, right, ty)
         }
     }
+}
+
+/// A list of arrays as rows: `(SELECT t1."v"::int4[] FROM unnest($1::text[]) t1("v"))`.
+fn arrays(context: &mut Context, ty: &PgType, list: &TypedValue) -> Expr {
+    let list = value(context, list);
+    let row = context.alias();
+    let element = Expr::Column(row, Name::new("v"));
+    let select = Select::of(cast_text(ty, element)).from(FromItem::Function {
+        function: Function::Builtin("unnest"),
+        arguments: vec![list],
+        ordinality: Ordinality::Without,
+        alias: row,
+        columns: vec![Name::new("v")],
+    });
+    Expr::subselect(select)
 }
 
 /// True, or else null rather than false: what `(a = NULL) OR (a IS NULL AND NULL IS NULL)` comes to, which

@@ -171,6 +171,26 @@ impl Naming {
         self.affixed_root_field(&text)
     }
 
+    /// A function's connection. v2 joins it with an underscore in either convention.
+    pub(crate) fn function_connection(
+        &self,
+        identifier: &Identifier,
+        custom: Option<&str>,
+    ) -> GraphqlName {
+        let generated = || self.join(identifier, "", Case::Camel);
+        let function = custom.map_or_else(generated, str::to_owned);
+        self.affixed_root_field(&format!("{function}_connection"))
+    }
+
+    /// A function's aggregate. Behind a custom name v2 writes the suffix with an underscore in either
+    /// convention.
+    pub(crate) fn function_aggregate(&self, identifier: &Identifier) -> GraphqlName {
+        match identifier {
+            Identifier::Custom(name) => self.affixed_root_field(&format!("{name}_aggregate")),
+            Identifier::Generated(_) => self.root_field(identifier, "aggregate"),
+        }
+    }
+
     /// A root field whose name a user chose, with the source's affixes.
     pub(crate) fn affixed_root_field(&self, name: &str) -> GraphqlName {
         GraphqlName::new(self.affix(

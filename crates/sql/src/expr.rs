@@ -31,7 +31,7 @@ pub enum Expr {
     Window(Box<WindowCall>),
     /// `a = b`
     Binary(Box<Expr>, BinaryOperator, Box<Expr>),
-    /// `a = ANY (b)`, `a <> ALL (b)`
+    /// `a = ANY (b)`, `a <> ALL (b)`: the elements of an array, or the rows of a subselect.
     Quantified(Box<Expr>, BinaryOperator, Quantifier, Box<Expr>),
     /// `a AND b …`; of none: `true`.
     And(Vec<Expr>),

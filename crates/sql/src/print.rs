@@ -389,11 +389,13 @@ impl Printer<'_> {
                 self.push(" ");
                 self.push(operator.as_str());
                 self.push(match quantifier {
-                    Quantifier::Any => " ANY (",
-                    Quantifier::All => " ALL (",
+                    Quantifier::Any => " ANY ",
+                    Quantifier::All => " ALL ",
                 });
-                self.expr(array);
-                self.push(")");
+                match &**array {
+                    Expr::Subselect(rows) => self.parenthesised(rows),
+                    array => self.bracketed("(", std::slice::from_ref(array), ")"),
+                }
             }
             Expr::And(parts) => self.junction(parts, " AND ", "true"),
             Expr::Or(parts) => self.junction(parts, " OR ", "false"),

@@ -11,6 +11,7 @@ mod compare;
 mod format;
 mod pool;
 mod pretty;
+mod register;
 mod run;
 mod update;
 
@@ -43,6 +44,18 @@ pub fn run_all(folder: &Path, binary: &str) -> ExitCode {
     drop(pool);
     postgres::stop();
     conclusion.exit_code()
+}
+
+/// What the register `folder/register.yaml` and the cases under `folder` do not agree about: rows without a case that
+/// accepts or one that refuses, and cases of rows that it does not know.
+pub fn uncovered(folder: &Path) -> Result<Vec<String>, Failure> {
+    let register = register::load(&folder.join("register.yaml"))?;
+    let mut covered = register::Covered::default();
+    for (name, path) in files(folder).map_err(Failure::while_doing("listing the cases"))? {
+        let case = format::load(&path).map_err(Failure::while_doing(name))?;
+        covered.add(&case);
+    }
+    Ok(register.gaps(&covered))
 }
 
 /// Reads every case under `folder` without running any: what cannot be read, with its reason.
@@ -107,6 +120,13 @@ mod tests {
         assert!(!files(&folder).unwrap().is_empty());
         let unreadable = unreadable(&folder).unwrap();
         assert!(unreadable.is_empty(), "{unreadable:#?}");
+    }
+
+    #[test]
+    fn every_row_of_the_register_has_a_case_that_accepts_and_one_that_refuses() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases");
+        let gaps = uncovered(&folder).unwrap();
+        assert!(gaps.is_empty(), "{gaps:#?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use graphloom_pg::{PgErrorKind, Pool, PoolOptions, Purpose, Statement};
 
-use crate::support::{Cluster, ask, options, pool, until};
+use crate::support::{Cluster, ask, cluster, options, pool, until};
 
 fn of(max_connections: usize) -> PoolOptions {
     PoolOptions {
@@ -232,6 +232,18 @@ async fn statement_timeout_is_set() {
         .query_text_rows(&Statement::new(PID), &[])
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn just_in_time_compilation_is_off_unless_asked_for() {
+    let jit = Statement::new("SELECT current_setting('jit')");
+    let own = pool("jit", of(1));
+    let rows = own.get().await.unwrap().query_text_rows(&jit, &[]).await;
+    assert_eq!(rows.unwrap()[0][0].as_deref(), Some("off"));
+    let url = format!("{}&options=-c%20jit%3Don", cluster().url());
+    let asked = Pool::new(options(&url), of(1));
+    let rows = asked.get().await.unwrap().query_text_rows(&jit, &[]).await;
+    assert_eq!(rows.unwrap()[0][0].as_deref(), Some("on"));
 }
 
 #[tokio::test]

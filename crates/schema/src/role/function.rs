@@ -88,7 +88,9 @@ impl SourceTypes<'_> {
             ty: self.connection_ref(table),
             meaning,
         };
-        let name = self.naming().root_field(&info.identifier, "connection");
+        let name = self
+            .naming()
+            .function_connection(&info.identifier, info.custom_field.as_deref());
         roots.insert(name, field);
     }
 
@@ -156,7 +158,7 @@ impl SourceTypes<'_> {
         if grant.aggregations() == Aggregations::Allowed && info.exposed_as == ExposedAs::Query {
             let name = match &info.custom_aggregate {
                 Some(name) => naming.affixed_root_field(name),
-                None => naming.root_field(&info.identifier, "aggregate"),
+                None => naming.function_aggregate(&info.identifier),
             };
             let generated = format!(
                 "execute function \"{function}\" and query aggregates on result of table type \

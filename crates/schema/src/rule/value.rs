@@ -1,7 +1,7 @@
 //! What columns are compared with in rules: values of the operator's type, or session variables.
 
 use graphloom_catalog::{PgType, ScalarKind};
-use graphloom_ir::{Comparison, Nullness, Operator, TypedValue, Value, coerce};
+use graphloom_ir::{Coercion, Comparison, Nullness, Operator, TypedValue, Value, coerce};
 use graphloom_vocab::{Json, JsonObject, SessionVariableName};
 
 use super::{Refused, Texts, parse_failed};
@@ -88,6 +88,9 @@ pub(super) fn comparison(
         return Ok(comparison);
     }
     let value_type = match operator {
+        O::In | O::Nin if ty.element().is_some() => {
+            return list_of_arrays(operator, ty, value, texts);
+        }
         O::In | O::Nin | O::AncestorAny | O::DescendantAny => PgType::array_of(ty.clone()),
         O::HasKey => PgType::builtin("text"),
         O::HasKeysAny | O::HasKeysAll => PgType::array_of(PgType::builtin("text")),
@@ -126,6 +129,35 @@ pub(super) fn comparison(
             "Expected Array, encountered String".to_owned(),
         ));
     }
+    Ok(Comparison::Value(operator, value))
+}
+
+/// `_in` and `_nin` of an array column.
+fn list_of_arrays(
+    operator: Operator,
+    ty: &PgType,
+    value: &Json,
+    texts: Texts,
+) -> Result<Comparison, Refused> {
+    let list = PgType::list_of(ty.clone());
+    let value = match (texts, value) {
+        (Texts::Session, Json::String(_)) => typed(&list, value, texts)?,
+        (_, Json::Array(_)) => {
+            let coercion = Coercion::List {
+                element: ty.clone(),
+                graphql_type: scalar::sql_name(ty).into(),
+            };
+            TypedValue {
+                value: Value::Literal(coerce::coerce(&coercion, value)?.map(Into::into)),
+                ty: list,
+            }
+        }
+        _ => {
+            return Err(parse_failed(
+                "Expected Array, encountered String".to_owned(),
+            ));
+        }
+    };
     Ok(Comparison::Value(operator, value))
 }
 

@@ -55,6 +55,8 @@ pub(super) enum Inconsistency {
 pub(super) struct Step {
     /// What the step shows; its number where nothing is said.
     pub(super) description: String,
+    /// Rows of the register that it is a case of.
+    pub(super) covers: Vec<String>,
     pub(super) action: Action,
 }
 
@@ -129,7 +131,8 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Case, Failure> {
         .map_err(Failure::while_doing("setup"))?;
     let steps = file.steps.into_iter().enumerate().map(|(index, step)| {
         let number = format!("step {}", index + 1);
-        step.check(&number).map_err(Failure::while_doing(number))
+        step.check(&number, &file.covers)
+            .map_err(Failure::while_doing(number))
     });
     Ok(Case {
         setup,
@@ -140,6 +143,8 @@ pub(super) fn parse(text: &str, folder: &Path) -> Result<Case, Failure> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CaseFile {
+    #[serde(default)]
+    covers: Vec<String>,
     #[serde(default)]
     setup: SetupFile,
     steps: Vec<StepFile>,
@@ -160,6 +165,7 @@ struct SetupFile {
 #[serde(deny_unknown_fields, default)]
 struct StepFile {
     description: Option<String>,
+    covers: Vec<String>,
     transport: Option<OneOrMany>,
     method: Option<String>,
     url: Option<String>,
@@ -227,7 +233,8 @@ impl SetupFile {
 }
 
 impl StepFile {
-    fn check(self, number: &str) -> Result<Step, Failure> {
+    fn check(self, number: &str, of_file: &[String]) -> Result<Step, Failure> {
+        let covers = [of_file, &self.covers].concat();
         let description = self
             .description
             .clone()
@@ -241,6 +248,7 @@ impl StepFile {
         };
         Ok(Step {
             description,
+            covers,
             action,
         })
     }
