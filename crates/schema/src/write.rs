@@ -14,7 +14,7 @@ use indexmap::IndexMap;
 
 use crate::rule::{RuleContext, compile_rule, preset};
 use crate::table::{TableInfo, exists, granted_columns};
-use crate::unbuilt;
+use crate::{Reason, unbuilt};
 
 /// A role's right to write in one way, and whom it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +96,7 @@ pub(crate) fn insert_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<InsertPermission>,
-) -> Result<WritePermissionInfo<InsertGrant>, String> {
+) -> Result<WritePermissionInfo<InsertGrant>, Reason> {
     let inner = &permission.permission;
     understood(
         [&permission.extra, &inner.extra],
@@ -117,7 +117,7 @@ pub(crate) fn update_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<UpdatePermission>,
-) -> Result<WritePermissionInfo<UpdateGrant>, String> {
+) -> Result<WritePermissionInfo<UpdateGrant>, Reason> {
     let inner = &permission.permission;
     understood(
         [&permission.extra, &inner.extra],
@@ -142,7 +142,7 @@ pub(crate) fn delete_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<DeletePermission>,
-) -> Result<WritePermissionInfo<DeleteGrant>, String> {
+) -> Result<WritePermissionInfo<DeleteGrant>, Reason> {
     let inner = &permission.permission;
     understood(
         [&permission.extra, &inner.extra],
@@ -156,12 +156,12 @@ pub(crate) fn delete_permission(
 }
 
 /// A permission with a part that is not understood is not served: it could be a restriction.
-fn understood(extra: [&JsonObject; 2], validate_input: Option<&Json>) -> Result<(), String> {
+fn understood(extra: [&JsonObject; 2], validate_input: Option<&Json>) -> Result<(), Reason> {
     if let Some(reason) = extra.iter().find_map(|extra| unbuilt::unknown_key(extra)) {
         return Err(reason);
     }
     match validate_input {
-        Some(_) => Err("validate_input is not built yet".to_owned()),
+        Some(_) => Err(Reason::unbuilt("validate_input is not built yet")),
         None => Ok(()),
     }
 }
