@@ -71,10 +71,7 @@ impl Candidate {
             .iter()
             .map(|(name, source)| {
                 let catalog = source.catalog.clone();
-                (
-                    name.clone(),
-                    catalog.map_err(|failure| failure.reason.into()),
-                )
+                (name.clone(), catalog.map_err(|failure| failure.reason))
             })
             .collect();
         let schema = graphloom_schema::build(&metadata, &catalogs, workshop.settings);

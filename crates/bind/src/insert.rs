@@ -82,14 +82,12 @@ impl<'a> Binder<'a> {
             return Ok(Bound::Nothing(nothing(&output).to_string().into()));
         }
         let node = self.finish(place);
-        Ok(Bound::Mutation(Box::new(Mutation::Insert(Box::new(
-            Insert {
-                node,
-                rows,
-                path,
-                output,
-            },
-        )))))
+        Ok(Bound::plain(Mutation::Insert(Box::new(Insert {
+            node,
+            rows,
+            path,
+            output,
+        }))))
     }
 
     fn root_conflict(

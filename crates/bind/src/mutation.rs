@@ -5,8 +5,9 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
-    BoolExp, Change, Coercion, Delete, Mutation, MutationOutput, ResponseField, ResponseValue,
-    TypedValue, Update, UpdateGrant, UpdateOperator,
+    ArgumentsWebhook, BoolExp, Change, Coercion, Delete, Input, InputWebhook, Mutation,
+    MutationOutput, ResponseField, ResponseValue, RootMutation, TypedValue, Update, UpdateGrant,
+    UpdateOperator,
 };
 use graphloom_schema::{
     FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
@@ -17,13 +18,25 @@ use graphloom_vocab::{GraphqlName, Json, JsonObject, Result};
 use crate::binder::Binder;
 use crate::collect::Collected;
 use crate::input::InputRef;
+use crate::variables::input;
 
 /// A field that writes, bound.
 pub(crate) enum Bound {
     /// There is nothing to write; this is the answer, as JSON text.
     Nothing(Arc<str>),
     /// There is.
-    Mutation(Box<Mutation>),
+    Mutation(Box<RootMutation>),
+}
+
+impl Bound {
+    /// A mutation whose arguments nobody is asked about.
+    pub(crate) fn plain(mutation: Mutation) -> Self {
+        Self::asked(mutation, None)
+    }
+
+    fn asked(mutation: Mutation, webhook: Option<ArgumentsWebhook>) -> Self {
+        Self::Mutation(Box::new(RootMutation { mutation, webhook }))
+    }
 }
 
 /// Arguments, or the fields of an input object, by name.
@@ -52,11 +65,18 @@ impl<'a> Binder<'a> {
                     let given = arguments(definition, collected);
                     binder.required_filter(&definition.arguments, given)
                 })?;
-                self.delete(definition, grant, filter, collected)
+                let webhook = webhook(grant.target().webhook(), || {
+                    Input::List(vec![given_input(definition, collected)])
+                });
+                self.delete(definition, grant, (filter, webhook), collected)
             }
             MutationForm::DeleteByPk(grant) => {
                 let filter = self.key_condition(definition, collected)?;
-                self.delete(definition, grant, filter, collected)
+                let webhook = webhook(grant.target().webhook(), || {
+                    let key = given_input(definition, collected);
+                    Input::List(vec![Input::Object(vec![("pk_columns".into(), key)])])
+                });
+                self.delete(definition, grant, (filter, webhook), collected)
             }
         }
     }
@@ -65,15 +85,16 @@ impl<'a> Binder<'a> {
         &mut self,
         definition: &'a FieldDefinition,
         grant: &graphloom_ir::DeleteGrant,
-        filter: BoolExp,
+        (filter, webhook): (BoolExp, Option<ArgumentsWebhook>),
         collected: &Collected<'a>,
     ) -> Result<Bound> {
         let output = self.mutation_output(definition.ty.name(), collected)?;
-        Ok(Bound::Mutation(Box::new(Mutation::Delete(Delete {
+        let delete = Mutation::Delete(Delete {
             target: grant.target().clone(),
             filter,
             output,
-        }))))
+        });
+        Ok(Bound::asked(delete, webhook))
     }
 
     fn update(
@@ -90,12 +111,16 @@ impl<'a> Binder<'a> {
         if changes.is_empty() && grant.target().presets().is_empty() {
             return Ok(Bound::Nothing(nothing(&output).to_string().into()));
         }
-        Ok(Bound::Mutation(Box::new(Mutation::Update(Update {
+        let webhook = webhook(grant.target().webhook(), || {
+            Input::List(vec![given_input(definition, collected)])
+        });
+        let update = Mutation::Update(Update {
             target: grant.target().clone(),
             filter,
             changes,
             output,
-        }))))
+        });
+        Ok(Bound::asked(update, webhook))
     }
 
     fn update_many(
@@ -129,7 +154,11 @@ impl<'a> Binder<'a> {
             output: output.clone(),
         };
         let updates = updates.into_iter().map(update).collect();
-        Ok(Bound::Mutation(Box::new(Mutation::UpdateMany(updates))))
+        let webhook = webhook(grant.target().webhook(), || {
+            let updates = collected.argument("updates");
+            updates.map_or(Input::Constant(Json::Null), input)
+        });
+        Ok(Bound::asked(Mutation::UpdateMany(updates), webhook))
     }
 
     fn updates(
@@ -354,6 +383,27 @@ impl<'a> Binder<'a> {
             Ok(MutationOutput::Response(response))
         })
     }
+}
+
+/// The webhook that is asked about arguments, and what it is asked about.
+fn webhook(
+    webhook: Option<&Arc<InputWebhook>>,
+    input: impl FnOnce() -> Input,
+) -> Option<ArgumentsWebhook> {
+    webhook.map(|webhook| ArgumentsWebhook {
+        webhook: webhook.clone(),
+        input: input(),
+    })
+}
+
+/// A field's arguments as one object, as they were given.
+fn given_input(definition: &FieldDefinition, collected: &Collected<'_>) -> Input {
+    let names = definition.arguments.keys();
+    let given = names.filter_map(|name| {
+        let value = collected.argument(name.as_str())?;
+        Some((name.as_str().into(), input(value)))
+    });
+    Input::Object(given.collect())
 }
 
 /// A field's arguments.

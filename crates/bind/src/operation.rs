@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
 use graphloom_ir::{
-    BoundOperation, Mutation, OperationKind, Premise, RootField, RootValue, Rows, SelectGrant,
-    SourceQuery, TableAccess,
+    BoundOperation, Mutation, OperationKind, Premise, RootField, RootMutation, RootValue, Rows,
+    SelectGrant, SourceQuery, TableAccess,
 };
 use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema, RootKind};
 use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
@@ -212,9 +212,13 @@ impl<'a> Binder<'a> {
                 let query = self.root_query((definition, *kind), grant, access, collected)?;
                 let query = Box::new(query);
                 Ok(match self.kind {
-                    OperationKind::Mutation => {
-                        RootValue::Mutation(source.clone(), Box::new(Mutation::Call(query)))
-                    }
+                    OperationKind::Mutation => RootValue::Mutation(
+                        source.clone(),
+                        Box::new(RootMutation {
+                            mutation: Mutation::Call(query),
+                            webhook: None,
+                        }),
+                    ),
                     _ => RootValue::Source(source.clone(), query),
                 })
             }

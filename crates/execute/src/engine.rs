@@ -12,7 +12,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, 
 
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
-use crate::{Executed, GraphqlRequest, Transport, mutation, run};
+use crate::{Executed, GraphqlRequest, Outside, Transport, mutation, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -51,6 +51,7 @@ pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
     plans: PlanCache,
     options: EngineOptions,
+    outside: Option<Outside>,
 }
 
 impl Engine {
@@ -60,6 +61,15 @@ impl Engine {
             snapshot: ArcSwap::from_pointee(Snapshot::default()),
             plans: PlanCache::new(options.plan_cache_bytes),
             options,
+            outside: None,
+        }
+    }
+
+    /// The same engine, which calls webhooks where permissions name them. Without it such writes are refused.
+    pub fn with_outside(self, outside: Outside) -> Self {
+        Self {
+            outside: Some(outside),
+            ..self
         }
     }
 
@@ -74,13 +84,15 @@ impl Engine {
         check_method(plan.kind, request.transport)?;
         let data = match plan.kind {
             OperationKind::Mutation => {
-                let request = mutation::Request {
+                let inner = mutation::Request {
                     session,
                     variables: &variables,
                     pools: &snapshot.pools,
+                    caller: &request.caller,
+                    outside: self.outside.as_ref(),
                 };
                 let shared = plan.is_one_transaction();
-                let answers = mutation::run(&plan.mutations(), shared, request).await?;
+                let answers = mutation::run(&plan.mutations(), shared, inner).await?;
                 run::assemble(&plan, answers.into_iter().map(Some).collect())
             }
             _ => {

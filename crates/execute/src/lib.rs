@@ -1,16 +1,20 @@
 //! Runs a GraphQL request: document → bound operation → plan → SQL → rows → response.
 //!
-//! Never writes SQL text, never knows HTTP. Read `engine.rs`: its functions show every stage.
+//! Never writes SQL text, never serves HTTP. Read `engine.rs`: its functions show every stage.
 
+mod caller;
 mod engine;
 mod explain;
 mod mutation;
 mod operation;
+mod outside;
 mod plan_cache;
 mod request;
 mod run;
 
+pub use caller::Caller;
 pub use engine::{Engine, EngineOptions, Snapshot};
 pub use explain::Explained;
 pub use mutation::write;
+pub use outside::Outside;
 pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};

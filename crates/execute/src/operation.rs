@@ -196,8 +196,8 @@ fn root_plan(root: &RootField) -> RootPlan {
     let value = match &root.value {
         RootValue::Constant(text) => RootPlanValue::Constant(text.clone()),
         RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots)),
-        RootValue::Mutation(source, mutation) => {
-            let step = MutationStep::new(source, mutation);
+        RootValue::Mutation(source, root) => {
+            let step = MutationStep::of_root(source, root);
             RootPlanValue::Mutation(Box::new(step))
         }
         RootValue::Source(source, query) => {

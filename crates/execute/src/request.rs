@@ -1,8 +1,12 @@
 //! A GraphQL request and its answer, before and after any transport.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 pub use graphloom_schema::SchemaKind;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result};
+
+use crate::Caller;
 
 /// One GraphQL request: `{"query", "operationName", "variables"}`.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +21,8 @@ pub struct GraphqlRequest {
     pub transport: Transport,
     /// Which of the role's schemas it is of.
     pub schema: SchemaKind,
+    /// Whose it is.
+    pub caller: Arc<Caller>,
 }
 
 /// How a request came.
@@ -81,6 +87,7 @@ impl GraphqlRequest {
             variables,
             transport: Transport::Http,
             schema: SchemaKind::Standard,
+            caller: Arc::default(),
         })
     }
 
@@ -90,6 +97,11 @@ impl GraphqlRequest {
             transport: Transport::Socket,
             ..self
         }
+    }
+
+    /// The same request, made by this client.
+    pub fn of_caller(self, caller: Arc<Caller>) -> Self {
+        Self { caller, ..self }
     }
 
     /// The same request, of another schema.

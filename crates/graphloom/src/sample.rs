@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use graphloom_execute::{GraphqlRequest, SchemaKind, Transport};
 use graphloom_pg::{ConnectionOptions, connect_once};
@@ -86,6 +87,7 @@ pub(crate) async fn is_served(services: &dyn Services) -> bool {
         variables: JsonObject::new(),
         transport: Transport::Http,
         schema: SchemaKind::Standard,
+        caller: Arc::default(),
     };
     services.graphql(&Session::admin(), &request).await.is_ok()
 }

@@ -21,6 +21,7 @@ mod operation;
 mod premise;
 mod select;
 mod value;
+mod webhook;
 mod write;
 mod write_grant;
 
@@ -35,7 +36,9 @@ pub use connection::{
     Split,
 };
 pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
-pub use operation::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery};
+pub use operation::{
+    BoundOperation, OperationKind, RootField, RootMutation, RootValue, SourceQuery,
+};
 pub use premise::{Assumption, CellShape, Observed, Premise, RowsShape, lookup};
 pub use select::{
     AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
@@ -44,6 +47,7 @@ pub use select::{
     OrderTarget, Output, SelectArguments, TableSelect,
 };
 pub use value::{Coercion, EnumValues, Input, RunValue, TypedValue, Value, VariableUse};
+pub use webhook::{ArgumentsWebhook, ClientHeaders, HeaderSource, InputWebhook};
 pub use write::{
     Change, ConflictAction, ConflictTarget, Delete, GivenColumn, Insert, InsertColumn, InsertNode,
     InsertOrder, InsertRelation, Mutation, MutationOutput, OnConflict, ResponseField,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use graphloom_vocab::{ErrorPath, SourceName};
 
-use crate::{AggregateSelect, ConnectionSelect, Mutation, Premise, TableSelect};
+use crate::{AggregateSelect, ArgumentsWebhook, ConnectionSelect, Mutation, Premise, TableSelect};
 
 /// A whole operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,16 @@ pub enum RootValue {
     /// Rows of a source.
     Source(SourceName, Box<SourceQuery>),
     /// Rows written to a source.
-    Mutation(SourceName, Box<Mutation>),
+    Mutation(SourceName, Box<RootMutation>),
+}
+
+/// A root field that writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RootMutation {
+    /// What is written.
+    pub mutation: Mutation,
+    /// Who is asked about the arguments first. The webhooks of an insert come with its targets.
+    pub webhook: Option<ArgumentsWebhook>,
 }
 
 /// What is asked of a source: one statement each.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use graphloom_catalog::{Column, Generation, PgType, SideEffects, Table, TableKind, TypeKind};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
-use crate::{BoolExp, Rows, TableAccess, TypedValue};
+use crate::{BoolExp, InputWebhook, Rows, TableAccess, TypedValue};
 
 /// A column that the current role may give a value; only a grant makes one.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,7 @@ pub struct InsertTarget {
     filler: Option<ColumnName>,
     side_effects: SideEffects,
     references: Arc<[Reference]>,
+    webhook: Option<Arc<InputWebhook>>,
 }
 
 /// A foreign key of a table that is written.
@@ -70,6 +71,7 @@ pub struct UpdateTarget {
     presets: Arc<[Preset]>,
     filter: Arc<BoolExp>,
     check: Option<Arc<BoolExp>>,
+    webhook: Option<Arc<InputWebhook>>,
 }
 
 /// A role's right to delete rows of one table.
@@ -83,6 +85,7 @@ pub struct DeleteGrant {
 pub struct DeleteTarget {
     table: QualifiedTable,
     filter: Arc<BoolExp>,
+    webhook: Option<Arc<InputWebhook>>,
 }
 
 impl WritableColumn {
@@ -185,8 +188,15 @@ impl InsertGrant {
                     },
                 },
                 references: references(table).collect(),
+                webhook: None,
             },
         }
+    }
+
+    /// The same, its input looked at by a webhook first.
+    pub fn with_webhook(mut self, webhook: Option<Arc<InputWebhook>>) -> Self {
+        self.target.webhook = webhook;
+        self
     }
 
     /// The columns that may be given.
@@ -206,6 +216,11 @@ impl InsertGrant {
 }
 
 impl InsertTarget {
+    /// Who looks at the input before anything is written.
+    pub fn webhook(&self) -> Option<&Arc<InputWebhook>> {
+        self.webhook.as_ref()
+    }
+
     /// The table.
     pub fn table(&self) -> &QualifiedTable {
         &self.table
@@ -268,8 +283,15 @@ impl UpdateGrant {
                 presets: presets.into(),
                 filter: Arc::new(filter),
                 check: check.map(Arc::new),
+                webhook: None,
             },
         }
+    }
+
+    /// The same, its input looked at by a webhook first.
+    pub fn with_webhook(mut self, webhook: Option<Arc<InputWebhook>>) -> Self {
+        self.target.webhook = webhook;
+        self
     }
 
     /// The columns that may be changed.
@@ -284,6 +306,11 @@ impl UpdateGrant {
 }
 
 impl UpdateTarget {
+    /// Who looks at the input before anything is written.
+    pub fn webhook(&self) -> Option<&Arc<InputWebhook>> {
+        self.webhook.as_ref()
+    }
+
     /// The table.
     pub fn table(&self) -> &QualifiedTable {
         &self.table
@@ -317,8 +344,15 @@ impl DeleteGrant {
             target: DeleteTarget {
                 table: table.name.clone(),
                 filter: Arc::new(filter),
+                webhook: None,
             },
         }
+    }
+
+    /// The same, its input looked at by a webhook first.
+    pub fn with_webhook(mut self, webhook: Option<Arc<InputWebhook>>) -> Self {
+        self.target.webhook = webhook;
+        self
     }
 
     /// The rows.
@@ -328,6 +362,11 @@ impl DeleteGrant {
 }
 
 impl DeleteTarget {
+    /// Who looks at the input before anything is written.
+    pub fn webhook(&self) -> Option<&Arc<InputWebhook>> {
+        self.webhook.as_ref()
+    }
+
     /// The table.
     pub fn table(&self) -> &QualifiedTable {
         &self.table

@@ -17,6 +17,8 @@ use crate::sqlstate::SqlState;
 pub enum Purpose {
     /// A query or mutation of a client's: violated constraints and bad values are the client's.
     Operation,
+    /// The end of a client's transaction: whatever is wrong then is told to admins only, as v2 has it.
+    Commit,
     /// A statement of ours (metadata, introspection): only concurrent updates are reported as such.
     Internal,
     /// SQL of an admin's (`run_sql`): every refusal is the admin's.
@@ -61,11 +63,16 @@ impl PgError {
                 .with_internal(internal());
         }
         let expected = match purpose {
-            Purpose::Internal => concurrent_update(error),
-            Purpose::Operation | Purpose::RunSql => of_client(error),
+            Purpose::Internal | Purpose::Commit => concurrent_update(error),
+            Purpose::Operation | Purpose::RunSql => {
+                of_client(error).or_else(|| concurrent_update(error))
+            }
         };
         match expected {
             Some((code, message)) => Error::new(code, message).with_status(400),
+            None if purpose == Purpose::Commit => {
+                Error::new(ErrorCode::PostgresError, "postgres tx error").with_internal(internal())
+            }
             None => Error::unexpected("database query error").with_internal(internal()),
         }
     }

@@ -24,10 +24,10 @@ use crate::role::{RoleSchema, SchemaVariant};
 use crate::rule::RuleContext;
 use crate::table::{self, TableInfo};
 use crate::write::{self, WritePermissions};
-use crate::{Inconsistency, Naming, NamingConvention, Part, Reason, Settings, definition, unbuilt};
+use crate::{Inconsistency, Naming, NamingConvention, Settings, definition, unbuilt};
 
 /// A source's catalog, or why there is none.
-pub type CatalogResult = Result<Arc<Catalog>, Reason>;
+pub type CatalogResult = Result<Arc<Catalog>, String>;
 
 /// A role's schema, once it has been built.
 type RoleCell = Arc<OnceLock<Arc<RoleSchema>>>;
@@ -196,15 +196,15 @@ struct SourceBuilder<'a> {
 impl SourceBuilder<'_> {
     fn build(&mut self, catalog: Option<&CatalogResult>, settings: Settings) -> Option<SourceInfo> {
         let catalog = match (self.blocker(), catalog) {
-            (Some(reason), _) => return self.refuse(reason),
+            (Some(reason), _) => return self.refuse(&reason),
             (None, Some(Ok(catalog))) => catalog.clone(),
-            (None, Some(Err(reason))) => return self.refuse(reason.clone()),
-            (None, None) => return self.refuse("the source was not introspected".into()),
+            (None, Some(Err(reason))) => return self.refuse(reason),
+            (None, None) => return self.refuse("the source was not introspected"),
         };
         self.found.extend(unbuilt::of_source(self.source));
         let naming = settings.naming(&self.source.customization);
         if let Err(reason) = self.take_namespace(&naming) {
-            return self.refuse(reason);
+            return self.refuse(&reason);
         }
         let mut tables = self.tables(&catalog, &naming);
         self.relationships(&catalog, &naming, &mut tables);
@@ -223,21 +223,22 @@ impl SourceBuilder<'_> {
         })
     }
 
-    fn blocker(&self) -> Option<Reason> {
+    fn blocker(&self) -> Option<String> {
         if !matches!(self.source.kind.as_str(), "postgres" | "pg") {
-            let kind = &self.source.kind;
-            let text = format!("sources of kind {kind:?} are not served");
-            return Some(Reason::unbuilt(text));
+            return Some(format!(
+                "sources of kind {:?} are not served",
+                self.source.kind
+            ));
         }
         let customization = &self.source.customization;
         let convention = customization.naming_convention.as_deref();
         if let Some(name) = convention.filter(|name| NamingConvention::parse(name).is_none()) {
-            return Some(format!("{name:?} is not a naming convention").into());
+            return Some(format!("{name:?} is not a naming convention"));
         }
         unbuilt::unknown_key(&customization.extra)
     }
 
-    fn take_namespace(&mut self, naming: &Naming) -> Result<(), Reason> {
+    fn take_namespace(&mut self, naming: &Naming) -> Result<(), String> {
         match &self.source.customization.namespace {
             None => Ok(()),
             Some(namespace) => {
@@ -248,10 +249,11 @@ impl SourceBuilder<'_> {
         }
     }
 
-    fn refuse(&mut self, reason: Reason) -> Option<SourceInfo> {
+    fn refuse(&mut self, reason: &str) -> Option<SourceInfo> {
         let name = format!("source {}", self.source.name);
         let definition = Json::from(self.source.name.as_str());
-        self.refuse_object(Inconsistency::new("source", name, reason, definition));
+        self.found
+            .push(Inconsistency::new("source", name, reason, definition));
         None
     }
 
@@ -267,7 +269,7 @@ impl SourceBuilder<'_> {
                 Some(table) => table::resolve(tracked, table, catalog, naming),
                 None => {
                     let name = tracked.table.display_name();
-                    Err(format!("no such table/view exists in source: \"{name}\"").into())
+                    Err(format!("no such table/view exists in source: \"{name}\""))
                 }
             };
             let owner = self.table_name(&tracked.table);
@@ -280,23 +282,17 @@ impl SourceBuilder<'_> {
                 Ok(info) => {
                     tables.insert(tracked.table.clone(), info);
                 }
-                Err(reason) => self.refuse_table(tracked, reason),
+                Err(reason) => self.refuse_table(tracked, &reason),
             }
         }
         tables
     }
 
-    /// Notes an object of this source that is not served.
-    fn refuse_object(&mut self, found: Inconsistency) {
-        self.found.push(found.within(&self.source.name));
-    }
-
-    fn refuse_table(&mut self, tracked: &metadata::Table, reason: Reason) {
+    fn refuse_table(&mut self, tracked: &metadata::Table, reason: &str) {
         let name = self.table_name(&tracked.table);
         let definition = definition::table(&tracked.table);
-        let found = Inconsistency::new("table", name, reason, definition);
-        let part = Part::Table(tracked.table.clone());
-        self.refuse_object(found.about(part));
+        self.found
+            .push(Inconsistency::new("table", name, reason, definition));
     }
 
     fn table_name(&self, table: &QualifiedTable) -> String {
@@ -344,7 +340,7 @@ impl SourceBuilder<'_> {
                         resolved.insert(relationship.name.as_str().to_owned(), relationship);
                     }
                     Err(reason) => {
-                        self.refuse_relationship(&tracked.table, relationship, kind, reason);
+                        self.refuse_relationship(&tracked.table, relationship, kind, &reason);
                     }
                 }
             }
@@ -359,7 +355,7 @@ impl SourceBuilder<'_> {
         table: &QualifiedTable,
         relationship: &Relationship,
         kind: RelationshipKind,
-        reason: Reason,
+        reason: &str,
     ) {
         let kind = match kind {
             RelationshipKind::Object => "object_relation",
@@ -367,9 +363,8 @@ impl SourceBuilder<'_> {
         };
         let name = format!("{kind} {} in {}", relationship.name, self.table_name(table));
         let definition = definition::relationship(&self.source.name, table, relationship);
-        let found = Inconsistency::new(kind, name, reason, definition);
-        let part = Part::Field(table.clone(), relationship.name.as_str().to_owned());
-        self.refuse_object(found.about(part));
+        self.found
+            .push(Inconsistency::new(kind, name, reason, definition));
     }
 
     fn computed_fields(
@@ -387,7 +382,7 @@ impl SourceBuilder<'_> {
                     Ok(field) => {
                         resolved.insert(name.clone(), field);
                     }
-                    Err(reason) => self.refuse_computed_field(&tracked.table, field, reason),
+                    Err(reason) => self.refuse_computed_field(&tracked.table, field, &reason),
                 }
             }
             if let Some(info) = tables.get_mut(&tracked.table) {
@@ -400,7 +395,7 @@ impl SourceBuilder<'_> {
         &mut self,
         table: &QualifiedTable,
         field: &ComputedField,
-        reason: Reason,
+        reason: &str,
     ) {
         let name = format!(
             "computed_field {} in {}",
@@ -408,9 +403,12 @@ impl SourceBuilder<'_> {
             self.table_name(table)
         );
         let definition = definition::computed_field(&self.source.name, table, field);
-        let found = Inconsistency::new("computed_field", name, reason, definition);
-        let part = Part::Field(table.clone(), field.name.clone());
-        self.refuse_object(found.about(part));
+        self.found.push(Inconsistency::new(
+            "computed_field",
+            name,
+            reason,
+            definition,
+        ));
     }
 
     fn functions(
@@ -432,11 +430,10 @@ impl SourceBuilder<'_> {
                 Err(reason) => {
                     let shown = tracked.function.display_name();
                     let name = format!("function {shown} in source {}", self.source.name);
-                    let reason = reason.told(|text| format!("in function \"{shown}\": {text}"));
+                    let reason = format!("in function \"{shown}\": {reason}");
                     let definition = definition::function(&self.source.name, tracked);
-                    let found = Inconsistency::new("function", name, reason, definition);
-                    let part = Part::Function(tracked.function.clone());
-                    self.refuse_object(found.about(part));
+                    self.found
+                        .push(Inconsistency::new("function", name, reason, definition));
                 }
             }
         }
@@ -457,7 +454,7 @@ impl SourceBuilder<'_> {
                         select.insert(role.clone(), permission);
                     }
                     Err(reason) => {
-                        self.refuse_permission("select_permission", tracked, role, reason);
+                        self.refuse_permission("select_permission", tracked, role, &reason);
                     }
                 }
             }
@@ -505,7 +502,7 @@ impl SourceBuilder<'_> {
             }
         }
         for (kind, role, reason) in refused {
-            self.refuse_permission(kind, tracked, role, reason);
+            self.refuse_permission(kind, tracked, role, &reason);
         }
         compiled
     }
@@ -515,16 +512,17 @@ impl SourceBuilder<'_> {
         kind: &'static str,
         tracked: &metadata::Table,
         role: &RoleName,
-        reason: Reason,
+        reason: &str,
     ) {
         let table = &tracked.table;
         let name = format!("{kind} {role} in {}", self.table_name(table));
-        let shown = table.display_name();
-        let reason = reason.told(|text| {
-            format!("in table \"{shown}\": in permission for role \"{role}\": {text}")
-        });
+        let reason = format!(
+            "in table \"{}\": in permission for role \"{role}\": {reason}",
+            table.display_name()
+        );
         let definition = definition::permission(&self.source.name, tracked, kind, role);
-        self.refuse_object(Inconsistency::new(kind, name, reason, definition));
+        self.found
+            .push(Inconsistency::new(kind, name, reason, definition));
     }
 }
 
@@ -534,12 +532,12 @@ fn relationship_info(
     info: &TableInfo,
     others: &IndexMap<String, RelationshipInfo>,
     place: &Place<'_>,
-) -> Result<RelationshipInfo, Reason> {
+) -> Result<RelationshipInfo, String> {
     if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
         return Err(reason);
     }
     if let Some(reason) = clash(relationship, kind, info, others, place.naming) {
-        return Err(reason.into());
+        return Err(reason);
     }
     relationship::resolve(relationship, kind, &info.table, place)
 }
@@ -575,7 +573,7 @@ fn computed_field(
     info: &TableInfo,
     catalog: &Catalog,
     tables: &IndexMap<QualifiedTable, TableInfo>,
-) -> Result<ComputedFieldInfo, Reason> {
+) -> Result<ComputedFieldInfo, String> {
     if let Some(reason) = unbuilt::unknown_key(&field.extra) {
         return Err(reason);
     }
@@ -587,8 +585,9 @@ fn computed_field(
         .any(|column| column.field.as_str() == name);
     if info.relationships.contains_key(name) || (is_field && !is_column) {
         let table = info.table.name.display_name();
-        let text = format!("field with name \"{name}\" already exists in table \"{table}\"");
-        return Err(text.into());
+        return Err(format!(
+            "field with name \"{name}\" already exists in table \"{table}\""
+        ));
     }
     let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
     function::resolve_computed(field, &info.table, catalog, is_tracked)

@@ -20,13 +20,14 @@ mod source;
 mod table;
 mod types;
 mod unbuilt;
+mod webhook;
 mod write;
 
 pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
 pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
-pub use inconsistency::{Cause, Inconsistency, Part, Reason};
+pub use inconsistency::Inconsistency;
 pub use naming::{Naming, NamingConvention};
 pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};

@@ -5,8 +5,8 @@ use graphloom_metadata::types::{InsertionOrder, Relationship, RelationshipUsing}
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName, SourceName};
 use indexmap::IndexMap;
 
+use crate::Naming;
 use crate::table::TableInfo;
-use crate::{Naming, Part, Reason};
 
 /// To one row or to many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,15 +56,13 @@ pub(crate) fn resolve(
     kind: RelationshipKind,
     table: &Table,
     place: &Place<'_>,
-) -> Result<RelationshipInfo, Reason> {
-    let in_place = |reason: Reason| {
+) -> Result<RelationshipInfo, String> {
+    let in_place = |reason: String| {
         let (table, name) = (table.name.display_name(), &relationship.name);
-        reason.told(|text| format!("in table \"{table}\": in relationship \"{name}\": {text}"))
+        format!("in table \"{table}\": in relationship \"{name}\": {reason}")
     };
     let (target, mapping, nullable, order) = match &relationship.using {
-        RelationshipUsing::ForeignKeyOn(columns) => {
-            own_key(table, columns).map_err(|reason| in_place(reason.into()))?
-        }
+        RelationshipUsing::ForeignKeyOn(columns) => own_key(table, columns).map_err(in_place)?,
         RelationshipUsing::ForeignKeyOnRemote {
             table: remote,
             columns,
@@ -93,7 +91,7 @@ pub(crate) fn resolve(
         RelationshipUsing::ManualQuery {
             remote_native_query,
             ..
-        } => return Err(format!("\"{remote_native_query}\" is no table").into()),
+        } => return Err(format!("\"{remote_native_query}\" is no table")),
     };
     if !place.tables.contains_key(&target) {
         return Err(not_tracked(&target));
@@ -136,12 +134,10 @@ fn remote_key(
     remote: &QualifiedTable,
     columns: &[ColumnName],
     place: &Place<'_>,
-) -> Result<Resolved, Reason> {
+) -> Result<Resolved, String> {
     let remote_table = place.catalog.tables.get(remote).ok_or_else(|| {
-        let part = Part::Table(remote.clone());
         let (remote, source) = (remote.display_name(), place.source);
-        let text = format!("table \"{remote}\" does not exist in source: {source}");
-        Reason::needs(part, text)
+        format!("table \"{remote}\" does not exist in source: {source}")
     })?;
     let to_us = |key: &ForeignKey| key.foreign_table == table.name;
     let key = one_key(&remote_table.foreign_keys, columns, to_us)?;
@@ -185,7 +181,6 @@ fn has_column(table: &Table, column: &ColumnName) -> Result<(), String> {
     Err(format!("table \"{table}\" has no field named \"{column}\""))
 }
 
-pub(crate) fn not_tracked(table: &QualifiedTable) -> Reason {
-    let text = format!("table \"{}\" is not tracked", table.display_name());
-    Reason::needs(Part::Table(table.clone()), text)
+fn not_tracked(table: &QualifiedTable) -> String {
+    format!("table \"{}\" is not tracked", table.display_name())
 }

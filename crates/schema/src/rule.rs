@@ -16,7 +16,7 @@ use graphloom_ir::{
 use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTable};
 
 use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
-use crate::{Part, Reason, scalar};
+use crate::scalar;
 use value::known_operator;
 pub(crate) use value::preset;
 
@@ -79,34 +79,23 @@ pub enum Texts {
 }
 
 /// Why a condition cannot be: `unexpected-payload` where nothing else is said.
-struct Refused {
-    error: Error,
-    /// What is used and not there.
-    missing: Option<Part>,
-}
+struct Refused(Error);
 
 impl Refused {
     fn below(self, key: &str) -> Self {
-        let error = self.error.below(&ErrorPath::keys(&[key]));
-        Self { error, ..self }
-    }
-
-    fn for_want_of(self, part: Part) -> Self {
-        let missing = Some(part);
-        Self { missing, ..self }
+        Self(self.0.below(&ErrorPath::keys(&[key])))
     }
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        let missing = None;
-        Self { error, missing }
+        Self(error)
     }
 }
 
 impl From<String> for Refused {
     fn from(message: String) -> Self {
-        Error::new(ErrorCode::UnexpectedPayload, message).into()
+        Self(Error::new(ErrorCode::UnexpectedPayload, message))
     }
 }
 
@@ -117,11 +106,11 @@ impl From<&str> for Refused {
 }
 
 fn not_exists(message: String) -> Refused {
-    Error::new(ErrorCode::NotExists, message).into()
+    Refused(Error::new(ErrorCode::NotExists, message))
 }
 
 fn parse_failed(message: String) -> Refused {
-    Error::parse_failed(message).into()
+    Refused(Error::parse_failed(message))
 }
 
 /// Compiles a rule about rows of `table`; the error is why it cannot be.
@@ -129,14 +118,8 @@ pub fn compile_rule(
     context: &dyn RuleContext,
     table: &QualifiedTable,
     rule: &Json,
-) -> Result<BoolExp, Reason> {
-    compile(context, table, rule).map_err(|refused| {
-        let text = refused.error.message();
-        match refused.missing {
-            Some(part) => Reason::needs(part, text),
-            None => text.into(),
-        }
-    })
+) -> Result<BoolExp, String> {
+    compile_condition(context, table, rule).map_err(|error| error.message().to_owned())
 }
 
 /// The same with an error that has a code, and a path into the rule.
@@ -145,20 +128,12 @@ pub fn compile_condition(
     table: &QualifiedTable,
     rule: &Json,
 ) -> Result<BoolExp, Error> {
-    compile(context, table, rule).map_err(|refused| refused.error)
-}
-
-fn compile(
-    context: &dyn RuleContext,
-    table: &QualifiedTable,
-    rule: &Json,
-) -> Result<BoolExp, Refused> {
     let root = context.table(table).ok_or_else(|| {
         let message = format!("table {:?} does not exist", table.display_name());
-        not_exists(message).for_want_of(Part::Table(table.clone()))
+        Error::new(ErrorCode::NotExists, message)
     })?;
     let compiler = Compiler { context, root };
-    compiler.boolean(root, rule, 0)
+    compiler.boolean(root, rule, 0).map_err(|refused| refused.0)
 }
 
 /// Rules nest no deeper than this; people write four or five.
@@ -235,10 +210,7 @@ impl<'a> Compiler<'a> {
 
     fn tracked(&self, name: &QualifiedTable) -> Result<&'a Table, Refused> {
         let table = self.context.table(name);
-        let missing = || {
-            let message = format!("table \"{}\" does not exist", name.display_name());
-            not_exists(message).for_want_of(Part::Table(name.clone()))
-        };
+        let missing = || not_exists(format!("table \"{}\" does not exist", name.display_name()));
         table.ok_or_else(missing)
     }
 
@@ -260,9 +232,7 @@ impl<'a> Compiler<'a> {
             return condition.map_err(|refused| refused.below(name));
         }
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
-            let refused = not_exists(format!("\"{name}\" does not exist"));
-            let part = Part::Field(table.name.clone(), name.to_owned());
-            return Err(refused.for_want_of(part));
+            return Err(not_exists(format!("\"{name}\" does not exist")));
         };
         let join = Join {
             access: self.context.access(target, Through::Relationship(name))?,

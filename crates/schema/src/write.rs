@@ -14,7 +14,8 @@ use indexmap::IndexMap;
 
 use crate::rule::{RuleContext, compile_rule, preset};
 use crate::table::{TableInfo, exists, granted_columns};
-use crate::{Reason, unbuilt};
+use crate::unbuilt;
+use crate::webhook::input_webhook;
 
 /// A role's right to write in one way, and whom it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,18 +97,17 @@ pub(crate) fn insert_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<InsertPermission>,
-) -> Result<WritePermissionInfo<InsertGrant>, Reason> {
+) -> Result<WritePermissionInfo<InsertGrant>, String> {
     let inner = &permission.permission;
-    understood(
-        [&permission.extra, &inner.extra],
-        inner.validate_input.as_ref(),
-    )?;
+    understood([&permission.extra, &inner.extra])?;
+    let webhook = inner.validate_input.as_ref();
+    let webhook = webhook.map(input_webhook).transpose()?;
     let columns = settable(table, &inner.columns, "insert")?;
     let presets = presets(table, &inner.set, "insert")?;
     let check = compile_rule(context, &table.name, &inner.check)?;
     let grant = InsertGrant::from_permission(table, &columns, presets, check);
     Ok(WritePermissionInfo {
-        grant: Arc::new(grant),
+        grant: Arc::new(grant.with_webhook(webhook)),
         backend_only: inner.backend_only,
     })
 }
@@ -117,12 +117,11 @@ pub(crate) fn update_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<UpdatePermission>,
-) -> Result<WritePermissionInfo<UpdateGrant>, Reason> {
+) -> Result<WritePermissionInfo<UpdateGrant>, String> {
     let inner = &permission.permission;
-    understood(
-        [&permission.extra, &inner.extra],
-        inner.validate_input.as_ref(),
-    )?;
+    understood([&permission.extra, &inner.extra])?;
+    let webhook = inner.validate_input.as_ref();
+    let webhook = webhook.map(input_webhook).transpose()?;
     let columns = settable(table, &inner.columns, "update")?;
     let presets = presets(table, &inner.set, "update")?;
     let filter = compile_rule(context, &table.name, &inner.filter)?;
@@ -132,7 +131,7 @@ pub(crate) fn update_permission(
     };
     let grant = UpdateGrant::from_permission(table, &columns, presets, filter, check);
     Ok(WritePermissionInfo {
-        grant: Arc::new(grant),
+        grant: Arc::new(grant.with_webhook(webhook)),
         backend_only: inner.backend_only,
     })
 }
@@ -142,28 +141,23 @@ pub(crate) fn delete_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<DeletePermission>,
-) -> Result<WritePermissionInfo<DeleteGrant>, Reason> {
+) -> Result<WritePermissionInfo<DeleteGrant>, String> {
     let inner = &permission.permission;
-    understood(
-        [&permission.extra, &inner.extra],
-        inner.validate_input.as_ref(),
-    )?;
+    understood([&permission.extra, &inner.extra])?;
+    let webhook = inner.validate_input.as_ref();
+    let webhook = webhook.map(input_webhook).transpose()?;
     let filter = compile_rule(context, &table.name, &inner.filter)?;
+    let grant = DeleteGrant::from_permission(table, filter);
     Ok(WritePermissionInfo {
-        grant: Arc::new(DeleteGrant::from_permission(table, filter)),
+        grant: Arc::new(grant.with_webhook(webhook)),
         backend_only: inner.backend_only,
     })
 }
 
 /// A permission with a part that is not understood is not served: it could be a restriction.
-fn understood(extra: [&JsonObject; 2], validate_input: Option<&Json>) -> Result<(), Reason> {
-    if let Some(reason) = extra.iter().find_map(|extra| unbuilt::unknown_key(extra)) {
-        return Err(reason);
-    }
-    match validate_input {
-        Some(_) => Err(Reason::unbuilt("validate_input is not built yet")),
-        None => Ok(()),
-    }
+fn understood(extra: [&JsonObject; 2]) -> Result<(), String> {
+    let reason = extra.iter().find_map(|extra| unbuilt::unknown_key(extra));
+    reason.map_or(Ok(()), Err)
 }
 
 /// The listed columns; one that Postgres writes by itself may not be named, only covered by `"*"`.

@@ -24,9 +24,9 @@ use std::sync::atomic::AtomicBool;
 use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
 use graphloom_auth::{AuthConfig, authenticate};
-use graphloom_execute::SchemaKind;
+use graphloom_execute::{Caller, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use crate::envelope;
 use crate::headers::RequestHeaders;
@@ -285,6 +285,7 @@ impl App {
         };
         let content_type = negotiate::check_content_type(shape, request.headers());
         let limit_bytes = self.settings.body_limits.graphql_bytes;
+        let caller = caller(request.headers());
         let (session, body) = match self.session_and_body(shape, limit_bytes, request).await {
             Ok(read) => read,
             Err(reply) => return reply,
@@ -299,7 +300,7 @@ impl App {
         };
         let requests =
             content_type.and_then(|()| graphql::parse(shape, &body, self.settings.batch_max));
-        let requests = requests.map(|requests| requests.of_schema(schema));
+        let requests = requests.map(|requests| requests.of_schema(schema).of_caller(&caller));
         let mut reply = match requests {
             Ok(requests) => self.run(shape, info, &session, &requests).await,
             Err(error) => self.refuse(shape, Some(session), error),
@@ -333,6 +334,16 @@ impl App {
         self.settings.cors.decorate(info.origin.as_ref(), headers);
         response
     }
+}
+
+/// The client of a request, for webhooks and triggers.
+fn caller(headers: &HeaderMap) -> Arc<Caller> {
+    let headers = headers.iter();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    Arc::new(Caller {
+        headers: headers.collect(),
+    })
 }
 
 fn admin_only(session: &Session) -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, NativeQueries};
-use graphloom_execute::{Engine, EngineOptions};
+use graphloom_execute::{Engine, EngineOptions, Outside};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
 use graphloom_schema::{
@@ -36,7 +36,13 @@ pub async fn wire(
     logs: &Logs,
 ) -> Result<Arc<dyn Services>, Fatal> {
     let store = open_store(&settings.database, &environment, logs).await?;
-    let engine = Arc::new(Engine::new(EngineOptions::default()));
+    let client = graphloom_outbound::Client::new(graphloom_outbound::ClientOptions::default());
+    let outside = Outside {
+        client: client.map_err(|error| Fatal::Services(error.to_string()))?,
+        environment: environment.clone(),
+    };
+    let engine = Engine::new(EngineOptions::default()).with_outside(outside);
+    let engine = Arc::new(engine);
     let options = admin_options(settings, environment, logs);
     let admin = Admin::start(options, store, engine.clone()).await;
     let admin = admin.map_err(|error| {

@@ -144,8 +144,7 @@ async fn read_enums(
         .collect();
     for table in tables {
         let rows = introspect_enum_rows(connection, &table).await?;
-        let rows = rows.map(Into::into);
-        catalog.enum_rows.insert(table.name.clone(), rows);
+        catalog.enum_rows.insert(table.name.clone(), rows.into());
     }
     Ok(())
 }

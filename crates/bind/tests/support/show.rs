@@ -52,7 +52,15 @@ fn roots(
                 writeln!(out, "}}").unwrap();
             }
             RootValue::Mutation(source, mutation) => {
-                writeln!(out, "{} writes to {source}: {mutation:#?}", root.key).unwrap();
+                writeln!(
+                    out,
+                    "{} writes to {source}: {:#?}",
+                    root.key, mutation.mutation
+                )
+                .unwrap();
+                if let Some(webhook) = &mutation.webhook {
+                    writeln!(out, "after asking {webhook:#?}").unwrap();
+                }
             }
             RootValue::Source(source, query) => {
                 let plan = draft(query).print(Layout::Indented);

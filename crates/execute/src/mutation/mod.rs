@@ -7,6 +7,7 @@ mod insert;
 mod plan;
 mod rows;
 mod run;
+mod validate;
 
 pub(crate) use plan::MutationStep;
 pub use run::write;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use graphloom_ir::{
-    GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation, MutationOutput,
-    ResponseValue, SourceQuery, TypedValue,
+    ArgumentsWebhook, GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation,
+    MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
 };
 use graphloom_pg::Statement;
 use graphloom_plan::{
@@ -12,10 +12,14 @@ use graphloom_plan::{
 };
 use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
 
+use super::validate::AskedPlace;
+
 /// A root field that writes.
 #[derive(Debug)]
 pub(crate) struct MutationStep {
     pub(crate) source: SourceName,
+    /// Who is asked about the arguments first.
+    pub(crate) webhook: Option<ArgumentsWebhook>,
     pub(crate) work: Work,
 }
 
@@ -65,6 +69,8 @@ pub(crate) struct InsertStep {
     pub(crate) reread: Option<Prepared>,
     pub(crate) output: MutationOutput,
     pub(crate) form: InsertForm,
+    /// Who is asked about the rows first.
+    pub(crate) asked: Option<AskedPlace>,
 }
 
 /// How the rows of an insert may be written.
@@ -150,7 +156,16 @@ impl MutationStep {
         };
         Self {
             source: source.clone(),
+            webhook: None,
             work,
+        }
+    }
+
+    /// Plans a root field.
+    pub(crate) fn of_root(source: &SourceName, root: &RootMutation) -> Self {
+        Self {
+            webhook: root.webhook.clone(),
+            ..Self::new(source, &root.mutation)
         }
     }
 
@@ -231,6 +246,7 @@ impl InsertStep {
                 .then(|| Prepared::of(plan::reread(node.target.table(), &insert.output))),
             output: insert.output.clone(),
             form,
+            asked: AskedPlace::of(node),
         }
     }
 }

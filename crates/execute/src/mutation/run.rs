@@ -1,20 +1,27 @@
 //! Running mutations: transactions, checks, answers, and when a transaction is tried again.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use graphloom_ir::{Mutation, MutationOutput, ResponseValue, RunValue, TypedValue, Value};
 use graphloom_pg::{AccessMode, PgError, Pool, Purpose, SqlState, Statement, Transaction};
 use graphloom_plan::{Gives, ResultShape};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
+use uuid::Uuid;
 
 use super::insert::Returned;
 use super::plan::{InsertStep, MutationStep, Prepared, Work, WriteStatement, WriteStep};
 use super::rows::{self, Row, column_literal};
+use super::validate;
+use crate::caller::Trace;
 use crate::operation::text;
+use crate::{Caller, Outside};
 
 /// How often a transaction is tried that others got in the way of.
-const ATTEMPTS_MAX: usize = 5;
+const ATTEMPTS_MAX: u32 = 5;
+/// The first pause between two attempts is about as long; each further one doubles.
+const PAUSE_MILLISECONDS: u64 = 2;
 
 /// Whose request it is.
 #[derive(Clone, Copy)]
@@ -23,6 +30,9 @@ pub(crate) struct Request<'a> {
     /// With defaults filled in.
     pub(crate) variables: &'a JsonObject,
     pub(crate) pools: &'a HashMap<SourceName, Pool>,
+    pub(crate) caller: &'a Caller,
+    /// For webhooks; `None`: there are none.
+    pub(crate) outside: Option<&'a Outside>,
 }
 
 /// A step's result, or why there is none.
@@ -33,6 +43,8 @@ pub(super) type Outcome<T> = std::result::Result<T, Failure>;
 pub(super) enum Failure {
     /// Postgres refused a statement for the input at this path.
     Postgres(PgError, ErrorPath),
+    /// Postgres refused to commit: a constraint that it looks at then, or somebody was in the way.
+    Commit(PgError),
     /// We refuse.
     Refused(Error),
     /// The transaction is to be done again, one row after the other.
@@ -51,12 +63,16 @@ pub(crate) async fn run(
     for step in steps {
         check(step, request)?;
     }
+    for step in steps {
+        validate::ask(step, request).await?;
+    }
+    let marks = Marks::of(request);
     if shared {
-        return transaction(steps, request).await;
+        return transaction(steps, request, &marks).await;
     }
     let mut answers = Vec::with_capacity(steps.len());
     for step in steps {
-        answers.extend(transaction(std::slice::from_ref(step), request).await?);
+        answers.extend(transaction(std::slice::from_ref(step), request, &marks).await?);
     }
     Ok(answers)
 }
@@ -70,12 +86,19 @@ pub async fn write(
     pool: &Pool,
     mutation: &Mutation,
 ) -> Result<Bytes> {
+    if validate::is_asked_about(mutation) {
+        let message =
+            "this permission validates its input by a webhook, which only the GraphQL API asks";
+        return Err(Error::new(ErrorCode::NotSupported, message));
+    }
     let step = MutationStep::new(source, mutation);
     let pools = HashMap::from([(source.clone(), pool.clone())]);
     let request = Request {
         session,
         variables: &JsonObject::new(),
         pools: &pools,
+        caller: &Caller::default(),
+        outside: None,
     };
     let mut answers = run(&[&step], true, request).await?;
     Ok(answers.pop().unwrap_or_default())
@@ -106,24 +129,34 @@ fn read_rows(insert: &InsertStep, request: Request<'_>) -> Result<Vec<Row>> {
 }
 
 /// Runs steps of one source in one transaction, again where that is safe: nothing was acknowledged.
-async fn transaction(steps: &[&MutationStep], request: Request<'_>) -> Result<Vec<Bytes>> {
+async fn transaction(
+    steps: &[&MutationStep],
+    request: Request<'_>,
+    marks: &Marks,
+) -> Result<Vec<Bytes>> {
     let mut may_go_by_levels = true;
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match attempt(steps, request, may_go_by_levels).await {
+        let (error, path, purpose) = match attempt(steps, request, (marks, may_go_by_levels)).await
+        {
             Ok(answers) => return Ok(answers),
-            Err(Failure::Again) if may_go_by_levels => may_go_by_levels = false,
+            Err(Failure::Again) if may_go_by_levels => {
+                may_go_by_levels = false;
+                attempts = 0;
+                continue;
+            }
             Err(Failure::Again) => {
                 return Err(Error::unexpected("a mutation could not be run"));
             }
             Err(Failure::Refused(error)) => return Err(error),
-            Err(Failure::Postgres(error, path)) => {
-                if attempts >= ATTEMPTS_MAX || !may_be_tried_again(&error) {
-                    return Err(error.to_error(Purpose::Operation).at(path));
-                }
-            }
+            Err(Failure::Postgres(error, path)) => (error, path, Purpose::Operation),
+            Err(Failure::Commit(error)) => (error, ErrorPath::root(), Purpose::Commit),
+        };
+        if attempts >= ATTEMPTS_MAX || !may_be_tried_again(&error) {
+            return Err(error.to_error(purpose).at(path));
         }
+        tokio::time::sleep(pause(attempts)).await;
     }
 }
 
@@ -136,10 +169,17 @@ fn may_be_tried_again(error: &PgError) -> bool {
     })
 }
 
+/// How long to wait before the next attempt: longer each time, and not the same for those that met.
+fn pause(attempts: u32) -> Duration {
+    let most = PAUSE_MILLISECONDS << attempts.min(8);
+    let random = Uuid::new_v4().as_u64_pair().1;
+    Duration::from_millis(most / 2 + random % most)
+}
+
 async fn attempt(
     steps: &[&MutationStep],
     request: Request<'_>,
-    may_go_by_levels: bool,
+    (marks, may_go_by_levels): (&Marks, bool),
 ) -> Outcome<Vec<Bytes>> {
     let Some(first) = steps.first() else {
         return Ok(Vec::new());
@@ -151,7 +191,7 @@ async fn attempt(
             "source {source} has no connection pool"
         )))
     })?;
-    let transaction = begin(pool, request.session).await.map_err(nowhere)?;
+    let transaction = begin(pool, marks).await.map_err(nowhere)?;
     let mut runner = Runner {
         transaction,
         request,
@@ -162,19 +202,36 @@ async fn attempt(
     for step in steps {
         answers.push(runner.step(step).await?);
     }
-    runner.transaction.commit().await.map_err(nowhere)?;
+    runner.transaction.commit().await.map_err(Failure::Commit)?;
     Ok(answers)
 }
 
+/// What triggers can read of a request: `hasura.tracecontext` and `hasura.user`.
+struct Marks {
+    trace: String,
+    user: String,
+}
+
+impl Marks {
+    fn of(request: Request<'_>) -> Self {
+        let random = Uuid::new_v4().to_string();
+        let trace = Trace::of_headers(&request.caller.headers, &random);
+        Self {
+            trace: trace.to_json().to_string(),
+            user: request.session.variables_json().to_string(),
+        }
+    }
+}
+
 /// Begins a transaction that knows who writes. A connection that turns out to be closed is replaced once.
-async fn begin(pool: &Pool, session: &Session) -> std::result::Result<Transaction, PgError> {
-    let user = session.variables_json().to_string();
+async fn begin(pool: &Pool, marks: &Marks) -> std::result::Result<Transaction, PgError> {
     let statement = Statement::new(include_str!("../sql/session_user.sql"));
+    let values = [Some(marks.trace.as_str()), Some(marks.user.as_str())];
     let mut again = true;
     loop {
         let begun = async {
             let mut transaction = pool.begin(AccessMode::ReadWrite).await?;
-            transaction.execute(&statement, &[Some(&user)]).await?;
+            transaction.execute(&statement, &values).await?;
             Ok(transaction)
         };
         match begun.await {

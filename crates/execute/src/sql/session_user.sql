@@ -1,1 +1,1 @@
-SELECT set_config('hasura.user', $1::text, true)
+SELECT set_config('hasura.tracecontext', $1::text, true), set_config('hasura.user', $2::text, true)

@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod levels;
+mod transactions;
+mod webhooks;
 mod world;

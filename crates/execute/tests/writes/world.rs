@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use graphloom_execute::{Engine, GraphqlRequest, Snapshot};
+use graphloom_execute::{Caller, Engine, GraphqlRequest, Outside, Snapshot};
 use graphloom_metadata::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions, Statement, introspect};
 use graphloom_schema::{Settings, build};
@@ -20,6 +20,11 @@ pub(crate) struct World {
 impl World {
     /// Tables of a source as metadata has them, but for their schema.
     pub(crate) async fn new(sql: &str, tables: Value) -> Self {
+        Self::with_outside(sql, tables, None).await
+    }
+
+    /// The same with a way to webhooks.
+    pub(crate) async fn with_outside(sql: &str, tables: Value, outside: Option<Outside>) -> Self {
         let database = Database::create().unwrap();
         database.run(sql).unwrap();
         let options = ConnectionOptions::parse(database.url()).unwrap();
@@ -34,7 +39,10 @@ impl World {
         let catalogs = HashMap::from([(source.clone(), Ok(Arc::new(catalog)))]);
         let schema = build(&metadata, &catalogs, Settings::default());
         assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
-        let engine = Engine::default();
+        let mut engine = Engine::default();
+        if let Some(outside) = outside {
+            engine = engine.with_outside(outside);
+        }
         engine.replace(Arc::new(Snapshot {
             generation: 1,
             schema,
@@ -48,8 +56,21 @@ impl World {
     }
 
     pub(crate) async fn ask(&self, session: &Session, query: &str, variables: Value) -> Value {
+        self.ask_with_headers(session, query, variables, &[]).await
+    }
+
+    pub(crate) async fn ask_with_headers(
+        &self,
+        session: &Session,
+        query: &str,
+        variables: Value,
+        headers: &[(&str, &str)],
+    ) -> Value {
         let body = json!({"query": query, "variables": variables});
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let headers = headers.iter().map(owned).collect();
         let request = GraphqlRequest::from_json(body).unwrap();
+        let request = request.of_caller(Arc::new(Caller { headers }));
         match self.engine.graphql(session, &request).await {
             Ok(executed) => serde_json::from_slice(&executed.data).unwrap(),
             Err(error) => json!({

@@ -16,10 +16,10 @@ use crate::function::ComputedFieldInfo;
 use crate::native::{
     self, LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo, Nested, Refusal,
 };
-use crate::relationship::{RelationshipKind, not_tracked};
+use crate::relationship::RelationshipKind;
 use crate::rule::RuleContext;
 use crate::table::TableInfo;
-use crate::{Inconsistency, Naming, Part, Reason, unbuilt};
+use crate::{Inconsistency, Naming, unbuilt};
 
 /// A source's native part.
 pub(super) struct Native {
@@ -104,9 +104,12 @@ impl SourceBuilder<'_> {
                 }
                 Err(reason) => {
                     let definition = declared.to_json();
-                    let part = Part::LogicalModel(name.clone());
-                    let found = Inconsistency::new("logical_model", owner, reason, definition);
-                    self.refuse_object(found.about(part));
+                    self.found.push(Inconsistency::new(
+                        "logical_model",
+                        owner,
+                        reason,
+                        definition,
+                    ));
                 }
             }
         }
@@ -131,14 +134,12 @@ impl SourceBuilder<'_> {
                     compiled.insert(role.clone(), Arc::new(grant));
                 }
                 Err(reason) => {
-                    let reason = reason.told(|text| {
-                        let name = &info.name;
-                        format!(
-                            "in logical model \"{name}\": in permission for role \"{role}\": {text}"
-                        )
-                    });
+                    let reason = format!(
+                        "in logical model \"{}\": in permission for role \"{role}\": {reason}",
+                        info.name
+                    );
                     let definition = self.model_permission(info, role, permission.to_json());
-                    self.refuse_object(Inconsistency::new(
+                    self.found.push(Inconsistency::new(
                         "select_permission",
                         format!("select_permission {role} in {owner}"),
                         reason,
@@ -194,10 +195,7 @@ impl SourceBuilder<'_> {
                 let declared = self.source.logical_models.get(model);
                 info.zip(declared)
                     .map(|(info, declared)| (&declared.model, info))
-                    .ok_or_else(|| {
-                        let text = format!("The logical model {model} could not be found");
-                        Reason::needs(Part::LogicalModel(model.clone()), text)
-                    })?
+                    .ok_or_else(|| format!("The logical model {model} could not be found"))?
             }
             Returns::Inline(declared) => {
                 let mut info = native::model(name, query.description.as_ref(), declared, catalog)?;
@@ -219,10 +217,8 @@ impl SourceBuilder<'_> {
     fn refuse_query(&mut self, query: &NativeQuery, refusal: Refusal) {
         let name = native::query_owner(&query.root_field_name, &self.source.name);
         let definition = query.to_json();
-        let part = Part::NativeQuery(query.root_field_name.clone());
         let found = Inconsistency::new("native_query", name, refusal.reason, definition);
-        let found = found.about(part);
-        self.refuse_object(match refusal.message {
+        self.found.push(match refusal.message {
             Some(message) => found.with_message(message),
             None => found,
         });
@@ -287,7 +283,7 @@ impl SourceBuilder<'_> {
         }
     }
 
-    fn take_query(&mut self, naming: &Naming, query: &NativeQueryInfo) -> Result<(), Reason> {
+    fn take_query(&mut self, naming: &Naming, query: &NativeQueryInfo) -> Result<(), String> {
         let owner = native::query_owner(&query.name, &self.source.name);
         let namespace = self.source.customization.namespace.as_deref();
         let mut types = Vec::new();
@@ -348,7 +344,7 @@ impl SourceBuilder<'_> {
                             .insert(name, resolved);
                     }
                     Err(reason) => {
-                        self.refuse_relationship(&tracked.table, relationship, kind, reason);
+                        self.refuse_relationship(&tracked.table, relationship, kind, &reason);
                     }
                 }
             }
@@ -360,7 +356,7 @@ impl SourceBuilder<'_> {
 fn query_relationships(
     declared: &NativeQuery,
     info: &NativeQueryInfo,
-) -> Result<IndexMap<String, NativeRelationshipInfo>, Reason> {
+) -> Result<IndexMap<String, NativeRelationshipInfo>, String> {
     let name = &declared.root_field_name;
     let twice: Vec<_> = declared
         .array_relationships
@@ -370,9 +366,9 @@ fn query_relationships(
         .collect();
     if !twice.is_empty() {
         let twice = twice.join(",");
-        return Err(
-            format!("The native query '{name}' has duplicate relationships: {twice}").into(),
-        );
+        return Err(format!(
+            "The native query '{name}' has duplicate relationships: {twice}"
+        ));
     }
     let mut resolved = IndexMap::new();
     for (relationships, kind) in [
@@ -390,15 +386,10 @@ fn query_relationships(
                 Nested::Object => "object",
                 Nested::Array => "array",
             };
-            return Err(format!("Unexpected logical model {kind} field '{field}'.").into());
+            return Err(format!("Unexpected logical model {kind} field '{field}'."));
         }
     }
     Ok(resolved)
-}
-
-fn query_not_tracked(name: &GraphqlName) -> Reason {
-    let text = format!("native query \"{name}\" is not tracked");
-    Reason::needs(Part::NativeQuery(name.clone()), text)
 }
 
 /// Why a relationship of a query cannot be followed.
@@ -406,23 +397,24 @@ fn leads_nowhere(
     relationship: &NativeRelationshipInfo,
     queries: &IndexMap<GraphqlName, NativeQueryInfo>,
     tables: &IndexMap<QualifiedTable, TableInfo>,
-) -> Option<Reason> {
+) -> Option<String> {
     let theirs = relationship.mapping.iter().map(|(_, theirs)| theirs);
     match &relationship.target {
         NativeTarget::Table(name) => {
+            let shown = name.display_name();
             let Some(info) = tables.get(name) else {
-                return Some(not_tracked(name));
+                return Some(format!("table \"{shown}\" is not tracked"));
             };
             let mut theirs = theirs.filter(|column| info.table.column(column).is_none());
-            let (column, shown) = (theirs.next()?, name.display_name());
-            Some(format!("table \"{shown}\" has no field named \"{column}\"").into())
+            let column = theirs.next()?;
+            Some(format!("table \"{shown}\" has no field named \"{column}\""))
         }
         NativeTarget::Query(name) => {
             let Some(query) = queries.get(name) else {
-                return Some(query_not_tracked(name));
+                return Some(format!("native query \"{name}\" is not tracked"));
             };
             let mut reasons = theirs.filter_map(|column| native::has_field(query, column).err());
-            reasons.next().map(Reason::from)
+            reasons.next()
         }
     }
 }
@@ -434,7 +426,7 @@ fn to_query(
     info: &TableInfo,
     naming: &Naming,
     queries: &IndexMap<GraphqlName, NativeQueryInfo>,
-) -> Option<Result<NativeRelationshipInfo, Reason>> {
+) -> Option<Result<NativeRelationshipInfo, String>> {
     let RelationshipUsing::ManualQuery {
         remote_native_query,
         column_mapping,
@@ -448,21 +440,21 @@ fn to_query(
             return Err(reason);
         }
         if let Some(reason) = clash(relationship, kind, info, &info.relationships, naming) {
-            return Err(reason.into());
+            return Err(reason);
         }
         let name = relationship.name.as_str();
         if info.native_relationships.contains_key(name) || info.computed_fields.contains_key(name) {
-            return Err(format!("conflicting definitions for field \"{name}\"").into());
+            return Err(format!("conflicting definitions for field \"{name}\""));
         }
         let field = GraphqlName::parse(name)
             .ok_or_else(|| format!("{name} is not a valid GraphQL name"))?;
         let query = queries
             .get(remote_native_query)
-            .ok_or_else(|| query_not_tracked(remote_native_query))?;
+            .ok_or_else(|| format!("native query \"{remote_native_query}\" is not tracked"))?;
         for (ours, theirs) in column_mapping {
             if info.table.column(ours).is_none() {
                 let table = info.table.name.display_name();
-                return Err(format!("table \"{table}\" has no field named \"{ours}\"").into());
+                return Err(format!("table \"{table}\" has no field named \"{ours}\""));
             }
             native::has_field(query, theirs)?;
         }

@@ -1,9 +1,10 @@
 //! GraphQL over HTTP: one request or a list of them, run in order.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use graphloom_execute::{Executed, GraphqlRequest, SchemaKind};
+use graphloom_execute::{Caller, Executed, GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result, Session};
 use serde_json::json;
 
@@ -19,6 +20,18 @@ pub(crate) enum Requests {
 }
 
 impl Requests {
+    /// The same requests, made by this client.
+    pub(super) fn of_caller(self, caller: &Arc<Caller>) -> Self {
+        match self {
+            Self::One(request) => Self::One(request.of_caller(caller.clone())),
+            Self::Batch(requests) => {
+                let requests = requests.into_iter();
+                let requests = requests.map(|request| request.of_caller(caller.clone()));
+                Self::Batch(requests.collect())
+            }
+        }
+    }
+
     /// The same requests, of another schema.
     pub(super) fn of_schema(self, schema: SchemaKind) -> Self {
         match self {

@@ -13,7 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use graphloom_auth::authenticate;
-use graphloom_execute::{GraphqlRequest, SchemaKind};
+use graphloom_execute::{Caller, GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, Json, Session};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
@@ -50,6 +50,8 @@ pub(crate) struct Connection {
     errors: ErrorStyle,
     schema: SchemaKind,
     state: State,
+    /// Who initialised it.
+    caller: Arc<Caller>,
     running: HashMap<String, Running>,
     /// Tells a new operation from an old one of the same name.
     started: u64,
@@ -103,6 +105,7 @@ impl Connection {
             errors,
             schema,
             state,
+            caller: Arc::default(),
             running: HashMap::new(),
             started: 0,
         }
@@ -269,6 +272,9 @@ impl Connection {
         headers.extend(payload);
         match authenticate(&self.app.auth, headers.as_slice()) {
             Ok(session) => {
+                let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
+                let headers = headers.into_iter().map(lower).collect();
+                self.caller = Arc::new(Caller { headers });
                 self.state = State::Ready(Arc::new(session));
                 write(sink, json!({ "type": "connection_ack" }).to_string()).await?;
                 write(sink, self.protocol.keep_alive()).await?;
@@ -308,6 +314,7 @@ impl Connection {
         match session {
             Ok(session) => {
                 let request = request.of_schema(self.schema);
+                let request = request.of_caller(Arc::clone(&self.caller));
                 self.spawn(id, session, Arc::new(request), outbox);
                 Some(Next::Stay)
             }
