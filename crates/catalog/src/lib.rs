@@ -100,6 +100,8 @@ pub struct Table {
     pub mutability: Mutability,
     /// What writing does besides.
     pub side_effects: SideEffects,
+    /// What makes reading it fast or slow.
+    pub reading: TableReading,
 }
 
 /// Whether writing a row does more than that: triggers, rules, row security, and defaults and checks that may
@@ -110,6 +112,18 @@ pub struct SideEffects {
     pub on_insert: bool,
     /// `UPDATE`.
     pub on_update: bool,
+}
+
+/// What makes reading a table fast or slow. The default is that nothing is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableReading {
+    /// Whether keys of it and to it hold for exactly the rows that a query sees: a table that no other inherits
+    /// from, without row security.
+    pub keys_hold: bool,
+    /// The columns that some index starts with.
+    pub lookups: Vec<ColumnName>,
+    /// How many rows there are, as Postgres last counted (`pg_class.reltuples`); a rough figure that ages.
+    pub rows: Option<u64>,
 }
 
 /// Which statements a relation takes.
@@ -171,6 +185,8 @@ pub struct ForeignKey {
     pub foreign_table: QualifiedTable,
     /// Ours and theirs, in key order.
     pub columns: Vec<(ColumnName, ColumnName)>,
+    /// Whether it holds at any moment, for rows of any age: validated and not deferrable.
+    pub always_holds: bool,
 }
 
 /// A function (one overload).

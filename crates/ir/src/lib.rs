@@ -12,6 +12,7 @@ mod call;
 pub mod coerce;
 mod condition;
 mod connection;
+mod facts;
 mod geojson;
 mod grant;
 mod json_path;
@@ -35,6 +36,7 @@ pub use connection::{
     EdgeFieldValue, End, NodeIdSelect, PageFact, PageInfoField, PageInfoFieldValue, Side, Slice,
     Split,
 };
+pub use facts::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{
     BoundOperation, OperationKind, RootField, RootMutation, RootValue, SourceQuery,

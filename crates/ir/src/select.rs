@@ -6,7 +6,8 @@ use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
 use crate::{
-    BoolExp, ConnectionSelect, FunctionCall, GrantedColumn, NodeIdSelect, TableAccess, TypedValue,
+    BoolExp, ConnectionSelect, FunctionCall, GrantedColumn, JoinFacts, NodeIdSelect, TableAccess,
+    TypedValue,
 };
 
 /// Rows of a table, each as an object of fields.
@@ -111,6 +112,8 @@ pub struct Join {
     pub access: TableAccess,
     /// Our column and theirs; all must be equal.
     pub mapping: Vec<(ColumnName, ColumnName)>,
+    /// What is known about it.
+    pub facts: JoinFacts,
 }
 
 /// One sort key.

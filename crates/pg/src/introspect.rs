@@ -17,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 
 use graphloom_catalog::{
     Catalog, Column, ForeignKey, Function, FunctionArgument, Generation, Key, Mutability,
-    SideEffects, Table, TableKind, Volatility,
+    SideEffects, Table, TableKind, TableReading, Volatility,
 };
 use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
 use serde_json::json;
@@ -196,6 +196,11 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
             on_insert: row.effects.0,
             on_update: row.effects.1,
         },
+        reading: TableReading {
+            keys_hold: row.whole,
+            lookups: row.lookups.into_iter().map(ColumnName::new).collect(),
+            rows: u64::try_from(row.rows).ok(),
+        },
     })
 }
 
@@ -227,12 +232,14 @@ fn key(KeyRow(_, name, columns): KeyRow) -> Key {
     }
 }
 
-fn foreign_key(ForeignKeyRow(name, schema, table, columns): ForeignKeyRow) -> ForeignKey {
+fn foreign_key(row: ForeignKeyRow) -> ForeignKey {
+    let ForeignKeyRow(name, schema, table, columns, always_holds) = row;
     let pair = |(ours, theirs): (String, String)| (ColumnName::new(ours), ColumnName::new(theirs));
     ForeignKey {
         constraint: ConstraintName::new(name),
         foreign_table: QualifiedTable::new(schema, table),
         columns: columns.into_iter().map(pair).collect(),
+        always_holds,
     }
 }
 

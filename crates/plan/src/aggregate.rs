@@ -117,7 +117,7 @@ impl Pending {
 }
 
 /// `FROM (…) alias`
-fn nested(select: Select, alias: Alias) -> Select {
+pub(crate) fn nested(select: Select, alias: Alias) -> Select {
     Select::default().from(FromItem::Subselect {
         select: Box::new(select),
         alias,
@@ -125,7 +125,7 @@ fn nested(select: Select, alias: Alias) -> Select {
 }
 
 /// `row_number() OVER () AS "row_number"`: numbers rows as they come.
-fn row_number() -> Target {
+pub(crate) fn row_number() -> Target {
     let call = WindowCall {
         function: Function::Builtin("row_number"),
         partition_by: Vec::new(),
@@ -159,7 +159,7 @@ fn source(
     }
     if let Some(nodes_max) = nodes_max.filter(|_| wants.aggregates) {
         let outside = Source {
-            row: context.collecting_alias(),
+            row: context.collecting_alias_of(&select.access),
             nodes: NodeRows::Numbered(nodes_max),
         };
         return (outside, Pending::Numbered(row, rows));
@@ -167,7 +167,7 @@ fn source(
     if !has_window(arguments) && rows.order_by.is_empty() && rows.limit.is_none() {
         return (Source::all(row), Pending::Direct(rows));
     }
-    let outside = Source::all(context.collecting_alias());
+    let outside = Source::all(context.collecting_alias_of(&select.access));
     (outside, Pending::Window(row, rows))
 }
 

@@ -17,6 +17,7 @@ use graphloom_sql::{
 use crate::call;
 use crate::column::{granted, masked};
 use crate::context::Context;
+use crate::grouped;
 use crate::rows::{self, Link};
 use crate::value::{beside, cast_text, type_name, value};
 
@@ -118,6 +119,15 @@ fn aggregate_predicate(
         let further = conjuncts(context, Scope::of(row), std::slice::from_ref(filter));
         rows::restrict(&mut select, further);
     }
+    let value = aggregate_value(context, row, predicate);
+    let test = |test| compared(context, scope, (value.clone(), &predicate.ty), test);
+    select.having = Some(Expr::And(predicate.tests.iter().map(test).collect()));
+    select.targets = Select::of(Expr::integer(1)).targets;
+    Expr::exists(select)
+}
+
+/// `count(t0."a")`
+fn aggregate_value(context: &mut Context, row: Alias, predicate: &AggregatePredicate) -> Expr {
     let columns: Vec<_> = predicate
         .arguments
         .iter()
@@ -134,11 +144,53 @@ fn aggregate_predicate(
         (_, Distinct::No) => AggregateArguments::All(columns),
         (_, Distinct::Yes) => AggregateArguments::Distinct(columns),
     };
-    let value = Expr::aggregate(predicate.function, arguments);
-    let test = |test| compared(context, scope, (value.clone(), &predicate.ty), test);
-    select.having = Some(Expr::And(predicate.tests.iter().map(test).collect()));
-    select.targets = Select::of(Expr::integer(1)).targets;
-    Expr::exists(select)
+    Expr::aggregate(predicate.function, arguments)
+}
+
+/// The parts of a `where` about rows of which no limit keeps any away. If there is nothing but conditions on
+/// aggregates, each is joined to `select`, which has its table in `FROM`, where that is better.
+pub(crate) fn joined_conjuncts(
+    context: &mut Context,
+    row: Alias,
+    select: &mut Select,
+    filter: &BoolExp,
+) -> Vec<Expr> {
+    let mut predicates = Vec::new();
+    if !only_aggregates(filter, &mut predicates) {
+        return conjuncts(context, Scope::of(row), std::slice::from_ref(filter));
+    }
+    let mut conjuncts = Vec::with_capacity(predicates.len());
+    for predicate in predicates {
+        if !grouped::is_better(select, &predicate.join) {
+            conjuncts.push(aggregate_predicate(context, Scope::of(row), predicate));
+            continue;
+        }
+        let groups = (&predicate.join, predicate.filter.as_ref());
+        let value = |context: &mut Context, other| aggregate_value(context, other, predicate);
+        let value = grouped::join(context, (row, select), groups, predicate.function, value);
+        let test = |test| {
+            compared(
+                context,
+                Scope::of(row),
+                (value.clone(), &predicate.ty),
+                test,
+            )
+        };
+        conjuncts.push(Expr::And(predicate.tests.iter().map(test).collect()));
+    }
+    conjuncts
+}
+
+/// Whether a condition is a conjunction of conditions on aggregates; which they are.
+fn only_aggregates<'a>(filter: &'a BoolExp, found: &mut Vec<&'a AggregatePredicate>) -> bool {
+    match filter {
+        BoolExp::And(parts) => parts.iter().all(|part| only_aggregates(part, found)),
+        BoolExp::Aggregate(predicate) => {
+            found.push(predicate);
+            true
+        }
+        _ => false,
+    }
 }
 
 fn compared(

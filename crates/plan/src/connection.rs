@@ -46,7 +46,7 @@ pub(crate) fn connection(
     select: &ConnectionSelect,
 ) -> Select {
     let mut page = Page {
-        row: context.collecting_alias(),
+        row: context.collecting_alias_of(&select.access),
         link,
         select,
         reads_rows: false,

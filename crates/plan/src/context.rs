@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use graphloom_ir::TypedValue;
+use graphloom_ir::{Rows, TableAccess, TypedValue};
 use graphloom_sql::{Alias, Expr, Name, ParameterId, Target, TypeName};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 use indexmap::IndexSet;
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     ids: HashMap<TypedValue, ParameterId>,
     /// For a subselect that is written after what reads it: what was read so far.
     collected: HashMap<Alias, Carried>,
+    /// Under which access a table's rows were reached.
+    known: HashMap<Alias, TableAccess>,
 }
 
 impl Context {
@@ -70,6 +72,25 @@ impl Context {
                 Expr::Column(alias, Name::new(WHOLE_ROW))
             }
         }
+    }
+
+    /// The same for rows that were reached under this access.
+    pub(crate) fn collecting_alias_of(&mut self, access: &TableAccess) -> Alias {
+        let alias = self.collecting_alias();
+        self.reached(alias, access);
+        alias
+    }
+
+    /// Remembers the access under which the rows of an alias were reached, if they are rows of a table.
+    pub(crate) fn reached(&mut self, alias: Alias, access: &TableAccess) {
+        if matches!(access.rows(), Rows::Table) {
+            self.known.insert(alias, access.clone());
+        }
+    }
+
+    /// The access under which the rows of an alias were reached, if that is known.
+    pub(crate) fn access(&self, alias: Alias) -> Option<&TableAccess> {
+        self.known.get(&alias)
     }
 
     /// The columns asked for of a collecting alias, in order of appearance.

@@ -6,8 +6,9 @@ use graphloom_vocab::ColumnName;
 
 use crate::call;
 use crate::column::granted;
-use crate::condition::{Scope, conjuncts};
+use crate::condition::{Scope, conjuncts, joined_conjuncts};
 use crate::context::Context;
+use crate::implied;
 use crate::order::order_by;
 use crate::value::value;
 use crate::write;
@@ -55,8 +56,13 @@ pub(crate) fn source(
         let outer = context.column(outer, ours);
         filter.push(context.column(row, theirs).equals(outer));
     }
-    let rule = std::slice::from_ref(access.filter());
-    filter.extend(conjuncts(context, Scope::of(row), rule));
+    let outer = outer.and_then(|outer| context.access(outer));
+    let mapping = link.map_or(&[][..], |link| link.mapping);
+    for part in implied::remaining(access.filter(), outer, mapping) {
+        let part = std::slice::from_ref(part);
+        filter.extend(conjuncts(context, Scope::of(row), part));
+    }
+    context.reached(row, access);
     restrict(&mut select, filter);
     (row, select)
 }
@@ -77,16 +83,21 @@ pub(crate) fn restrict(select: &mut Select, further: Vec<Expr>) {
 
 /// `LEFT JOIN LATERAL (…) alias ON true` after what stands in `FROM`.
 pub(crate) fn join_lateral(select: &mut Select, inside: Select, alias: Alias) {
-    let left = select.from.pop().expect("rows come from somewhere");
     let right = FromItem::Lateral {
         select: Box::new(inside),
         alias,
     };
+    join(select, JoinKind::Left, right, Expr::boolean(true));
+}
+
+/// Joins something to what stands last in `FROM`.
+pub(crate) fn join(select: &mut Select, kind: JoinKind, right: FromItem, condition: Expr) {
+    let left = select.from.pop().expect("rows come from somewhere");
     select.from.push(FromItem::Join(Box::new(Join {
         left,
-        kind: JoinKind::Left,
+        kind,
         right,
-        condition: Expr::boolean(true),
+        condition,
     })));
 }
 
@@ -100,7 +111,11 @@ pub(crate) fn requested(
     let arguments = request.arguments;
     let (row, mut select) = source(context, access, link);
     if let Some(filter) = &arguments.filter {
-        let further = conjuncts(context, Scope::of(row), std::slice::from_ref(filter));
+        let is_all = arguments.limit.is_none() && request.cap.is_none();
+        let further = match is_all {
+            true => joined_conjuncts(context, row, &mut select, filter),
+            false => conjuncts(context, Scope::of(row), std::slice::from_ref(filter)),
+        };
         restrict(&mut select, further);
     }
     for column in &arguments.distinct_on {
@@ -128,7 +143,11 @@ pub(crate) struct Request<'a> {
 }
 
 /// The lesser of the user's limit and the access's.
-fn limit(context: &mut Context, user: Option<&TypedValue>, cap: Option<u64>) -> Option<Expr> {
+pub(crate) fn limit(
+    context: &mut Context,
+    user: Option<&TypedValue>,
+    cap: Option<u64>,
+) -> Option<Expr> {
     let cap = cap.map(|cap| i64::try_from(cap).unwrap_or(i64::MAX));
     match (user.map_or(Count::None, Count::of), cap) {
         (Count::None, cap) => cap.map(Expr::integer),

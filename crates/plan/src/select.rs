@@ -7,6 +7,7 @@ use crate::aggregate::aggregate;
 use crate::column::{computed, selected};
 use crate::connection::{connection, node_id};
 use crate::context::{Context, carry};
+use crate::gather;
 use crate::object::{Pairs, RowObject, list_or_empty};
 use crate::rows::{self, Link, Ordering, Request};
 
@@ -28,6 +29,9 @@ pub(crate) fn list_rows(
         ordering: Ordering::Matters,
         cap: select.access.limit(),
     };
+    if gather::gathers(link, select, request) {
+        return gather::object_rows(context, select, request);
+    }
     object_rows(context, link, select, request)
 }
 
@@ -50,7 +54,7 @@ fn object_rows(
 ) -> (Expr, FromItem) {
     let mut related = Related::Joined(Vec::new());
     let (objects, mut rows) = if computes_late(select, request) {
-        let late = context.collecting_alias();
+        let late = context.collecting_alias_of(&select.access);
         let pairs = pairs(context, late, &select.fields, &mut related);
         let columns = context.collected(late);
         let (row, mut base) = rows::requested(context, &select.access, link, request);
@@ -161,7 +165,7 @@ pub(crate) fn pairs(
     pairs
 }
 
-fn field_value(
+pub(crate) fn field_value(
     context: &mut Context,
     row: Alias,
     value: &FieldValue,

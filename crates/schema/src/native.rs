@@ -221,6 +221,7 @@ fn table_of(name: &GraphqlName, columns: Vec<Column>) -> Table {
             deletable: false,
         },
         side_effects: SideEffects::default(),
+        reading: graphloom_catalog::TableReading::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Relationships of a table, resolved against keys and tables that exist.
 
-use graphloom_catalog::{Catalog, ForeignKey, Table};
+use graphloom_catalog::{Catalog, ForeignKey, Table, TableKind};
+use graphloom_ir::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 use graphloom_metadata::types::{InsertionOrder, Relationship, RelationshipUsing};
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName, SourceName};
 use indexmap::IndexMap;
@@ -30,6 +31,8 @@ pub struct RelationshipInfo {
     pub target: QualifiedTable,
     /// Our column and theirs.
     pub mapping: Vec<(ColumnName, ColumnName)>,
+    /// What is known about the rows there.
+    pub facts: JoinFacts,
     /// Whether an object relationship may find no row.
     pub nullable: bool,
     /// Which row a nested insert writes first.
@@ -96,12 +99,17 @@ pub(crate) fn resolve(
     if !place.tables.contains_key(&target) {
         return Err(not_tracked(&target));
     }
+    let facts = match place.catalog.tables.get(&target) {
+        Some(target) => facts(table, target, &mapping),
+        None => JoinFacts::default(),
+    };
     Ok(RelationshipInfo {
         name: relationship.name.clone(),
         field: GraphqlName::parse(relationship.name.as_str()),
         kind,
         target,
         mapping,
+        facts,
         nullable,
         insertion_order: order,
         comment: relationship.comment.clone(),
@@ -183,4 +191,69 @@ fn has_column(table: &Table, column: &ColumnName) -> Result<(), String> {
 
 fn not_tracked(table: &QualifiedTable) -> String {
     format!("table \"{}\" is not tracked", table.display_name())
+}
+
+/// Fewer rows are not worth a different plan.
+const ROWS_MANY: u64 = 10_000;
+/// So many times smaller a table must be to be walked in order first.
+const TIMES_FEWER: u64 = 4;
+
+fn facts(table: &Table, target: &Table, mapping: &[(ColumnName, ColumnName)]) -> JoinFacts {
+    let same = |(ours, theirs): &(ColumnName, ColumnName)| match (
+        table.column(ours),
+        target.column(theirs),
+    ) {
+        (Some(ours), Some(theirs)) => ours.ty == theirs.ty,
+        _ => false,
+    };
+    let keys = match !mapping.is_empty() && mapping.iter().all(same) {
+        true => KeyTypes::Same,
+        false => KeyTypes::Any,
+    };
+    let partners = match is_always_one(table, target, mapping) {
+        true => Partners::One,
+        false => Partners::Any,
+    };
+    let is_indexed =
+        |(_, theirs): &(ColumnName, ColumnName)| target.reading.lookups.contains(theirs);
+    let is_table = matches!(target.kind, TableKind::Table | TableKind::PartitionedTable);
+    let lookup = match is_table && !mapping.iter().any(is_indexed) {
+        true => Lookup::Scan,
+        false => Lookup::Indexed,
+    };
+    JoinFacts {
+        partners,
+        keys,
+        lookup,
+        sizes: sizes(table, target, mapping),
+    }
+}
+
+fn is_always_one(table: &Table, target: &Table, mapping: &[(ColumnName, ColumnName)]) -> bool {
+    let is_ours = |key: &&ForeignKey| {
+        key.always_holds
+            && key.foreign_table == target.name
+            && key.columns.len() == mapping.len()
+            && key.columns.iter().all(|pair| mapping.contains(pair))
+    };
+    let is_set = |(ours, _): &(ColumnName, ColumnName)| {
+        table.column(ours).is_some_and(|column| !column.nullable)
+    };
+    table.reading.keys_hold
+        && target.reading.keys_hold
+        && table.foreign_keys.iter().any(|key| is_ours(&key))
+        && mapping.iter().all(is_set)
+}
+
+fn sizes(table: &Table, target: &Table, mapping: &[(ColumnName, ColumnName)]) -> Sizes {
+    let (Some(ours), Some(theirs)) = (table.reading.rows, target.reading.rows) else {
+        return Sizes::Unknown;
+    };
+    let is_indexed =
+        |(column, _): &(ColumnName, ColumnName)| table.reading.lookups.contains(column);
+    if ours >= ROWS_MANY && ours / TIMES_FEWER >= theirs && mapping.iter().any(is_indexed) {
+        Sizes::ManyToFew
+    } else {
+        Sizes::Unknown
+    }
 }

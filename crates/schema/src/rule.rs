@@ -11,7 +11,8 @@ mod value;
 
 use graphloom_catalog::{Column, PgType, ScalarKind, Table};
 use graphloom_ir::{
-    BoolExp, ColumnScope, Comparison, Join, Operand, OperandValue, Operator, Rows, TableAccess,
+    BoolExp, ColumnScope, Comparison, Join, JoinFacts, Operand, OperandValue, Operator, Rows,
+    TableAccess,
 };
 use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTable};
 
@@ -237,6 +238,7 @@ impl<'a> Compiler<'a> {
         let join = Join {
             access: self.context.access(target, Through::Relationship(name))?,
             mapping: mapping.to_vec(),
+            facts: JoinFacts::default(),
         };
         let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
         Ok(BoolExp::Related {
@@ -273,6 +275,7 @@ impl<'a> Compiler<'a> {
                 let join = Join {
                     access,
                     mapping: Vec::new(),
+                    facts: JoinFacts::default(),
                 };
                 Ok(BoolExp::Related {
                     join,

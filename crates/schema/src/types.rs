@@ -9,8 +9,8 @@ use graphloom_catalog::{self as catalog, PgType};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
     AggregateFunction, DeleteGrant, Direction, FunctionCall, GrantedColumn, InsertGrant,
-    InsertOrder, Join, NativeStatement, NodeIdSelect, Nulls, Operator, Output, PageFact, Rows,
-    SelectGrant, UpdateGrant, UpdateOperator, WritableColumn,
+    InsertOrder, Join, JoinFacts, NativeStatement, NodeIdSelect, Nulls, Operator, Output, PageFact,
+    Rows, SelectGrant, UpdateGrant, UpdateOperator, WritableColumn,
 };
 use graphloom_vocab::{
     ColumnName, ConstraintName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName,
@@ -445,6 +445,8 @@ pub struct RelationshipMeaning {
     pub grant: Arc<SelectGrant>,
     /// Our column and theirs.
     pub mapping: Vec<(ColumnName, ColumnName)>,
+    /// What is known about the rows there.
+    pub facts: JoinFacts,
 }
 
 /// A function as a field calls it.
@@ -523,6 +525,7 @@ impl NativeRowsMeaning {
         Join {
             access: self.grant.access().with_rows(rows),
             mapping: self.mapping.clone(),
+            facts: JoinFacts::default(),
         }
     }
 }
@@ -537,6 +540,7 @@ impl RowsMeaning {
         Join {
             access,
             mapping: Vec::new(),
+            facts: JoinFacts::default(),
         }
     }
 }
@@ -547,6 +551,7 @@ impl RelationshipMeaning {
         Join {
             access: self.grant.access(),
             mapping: self.mapping.clone(),
+            facts: self.facts,
         }
     }
 }

@@ -375,6 +375,7 @@ fn join(relationship: &RelationshipInfo, grant: &SelectGrant) -> Join {
     Join {
         access: grant.access(),
         mapping: relationship.mapping.clone(),
+        facts: relationship.facts,
     }
 }
 

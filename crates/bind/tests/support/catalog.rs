@@ -178,6 +178,7 @@ fn table(kind: &str, name: &str, comment: Option<String>, oid: u32) -> Table {
             deletable: writable,
         },
         side_effects: SideEffects::default(),
+        reading: graphloom_catalog::TableReading::default(),
     }
 }
 
@@ -213,6 +214,7 @@ fn part(table: &mut Table, words: &[&str], comment: Option<String>) {
                 constraint: constraint(&ours, "fkey"),
                 foreign_table: qualified(words[arrow + 1]),
                 columns: ours.into_iter().zip(theirs).collect(),
+                always_holds: true,
             });
         }
         name => table.columns.push(column(

@@ -39,6 +39,12 @@ pub(super) struct TableRow {
     pub(super) updatable: Option<u32>,
     /// `[on insert, on update]`: whether writing does more than write the row.
     pub(super) effects: (bool, bool),
+    /// Whether its keys hold for exactly the rows that a query sees.
+    pub(super) whole: bool,
+    /// Columns that an index starts with.
+    pub(super) lookups: Vec<String>,
+    /// Roughly; -1 if nobody has counted.
+    pub(super) rows: i64,
     pub(super) columns: Vec<ColumnRow>,
     pub(super) keys: Vec<KeyRow>,
     pub(super) foreign_keys: Vec<ForeignKeyRow>,
@@ -63,13 +69,14 @@ pub(super) struct ColumnRow(
 #[derive(Deserialize)]
 pub(super) struct KeyRow(pub(super) bool, pub(super) String, pub(super) Vec<String>);
 
-/// `[name, their schema, their table, [[our column, their column]]]`
+/// `[name, their schema, their table, [[our column, their column]], always holds]`
 #[derive(Deserialize)]
 pub(super) struct ForeignKeyRow(
     pub(super) String,
     pub(super) String,
     pub(super) String,
     pub(super) Vec<(String, String)>,
+    pub(super) bool,
 );
 
 #[derive(Deserialize)]

@@ -65,6 +65,15 @@ WITH RECURSIVE wanted AS (
            ORDER BY keys.relname) AS list
   FROM keys
   GROUP BY keys.indrelid
+), lookup_lists AS (
+  -- The columns that an index starts with: what is known of them is found without reading the table.
+  SELECT index.indrelid AS oid, json_agg(DISTINCT attribute.attname) AS list
+  FROM pg_catalog.pg_index AS index
+  JOIN pg_catalog.pg_attribute AS attribute
+    ON attribute.attrelid = index.indrelid AND attribute.attnum = index.indkey[0]
+  WHERE index.indrelid = ANY (ARRAY(SELECT relations.oid FROM relations))
+    AND index.indisvalid AND index.indpred IS NULL
+  GROUP BY index.indrelid
 ), foreign_key_lists AS (
   SELECT foreign_key.conrelid AS oid,
          json_agg(
@@ -76,7 +85,8 @@ WITH RECURSIVE wanted AS (
               JOIN pg_catalog.pg_attribute AS ours
                 ON ours.attrelid = foreign_key.conrelid AND ours.attnum = part.ours
               JOIN pg_catalog.pg_attribute AS theirs
-                ON theirs.attrelid = foreign_key.confrelid AND theirs.attnum = part.theirs))
+                ON theirs.attrelid = foreign_key.confrelid AND theirs.attnum = part.theirs),
+             foreign_key.convalidated AND NOT foreign_key.condeferrable)
            ORDER BY foreign_key.conname) AS list
   FROM pg_catalog.pg_constraint AS foreign_key
   JOIN pg_catalog.pg_class AS class ON class.oid = foreign_key.confrelid
@@ -118,12 +128,18 @@ SELECT json_build_object('table', json_build_object(
     JOIN pg_catalog.pg_proc AS function ON function.oid = trigger.tgfoid
     WHERE trigger.tgrelid = relations.oid AND NOT trigger.tgisinternal
       AND function.pronamespace IS DISTINCT FROM to_regnamespace('hdb_catalog')::oid),
+  -- Whether what its keys say holds for all that a query sees, and only that: no tables inherit from it, no row
+  -- security hides rows.
+  'whole', class.relkind = 'p' OR (class.relkind = 'r' AND NOT class.relhassubclass AND NOT class.relrowsecurity),
+  'lookups', coalesce(lookup_lists.list, '[]'),
+  'rows', greatest(class.reltuples, -1)::int8,
   'columns', coalesce(column_lists.list, '[]'),
   'keys', coalesce(key_lists.list, '[]'),
   'foreign_keys', coalesce(foreign_key_lists.list, '[]')))
 FROM relations
 JOIN pg_catalog.pg_class AS class ON class.oid = relations.oid
 LEFT JOIN column_lists ON column_lists.oid = relations.oid
+LEFT JOIN lookup_lists ON lookup_lists.oid = relations.oid
 LEFT JOIN key_lists ON key_lists.oid = relations.oid
 LEFT JOIN foreign_key_lists ON foreign_key_lists.oid = relations.oid
 CROSS JOIN LATERAL (

@@ -10,6 +10,7 @@
 
 mod aggregates;
 mod conditions;
+mod facts;
 mod ordering;
 mod permissions;
 mod reading;

@@ -189,6 +189,7 @@ fn has_sibling() -> BoolExp {
         join: Join {
             access: raw,
             mapping: vec![("author_id".into_column(), "author_id".into_column())],
+            facts: JoinFacts::default(),
         },
         condition: Box::new(BoolExp::And(vec![same, other])),
     }
@@ -229,5 +230,120 @@ fn the_root_row_is_another_one_under_the_next_grant() {
         "root_reference_nested",
         &SourceQuery::List(select_with(&author, filtered(any), fields)),
         r#"[{"id":1,"articles":[{"id":1},{"id":3}]}]"#,
+    );
+}
+
+/// An article's permission that asks of its author what the author's own asks.
+fn of_calm_authors(rule: BoolExp) -> SelectGrant {
+    let by_calm = BoolExp::Related {
+        join: Join {
+            access: TableAccess::in_rule(author().table().clone()),
+            mapping: vec![("author_id".into_column(), "id".into_column())],
+            facts: JoinFacts::default(),
+        },
+        condition: Box::new(rule),
+    };
+    let published = is(
+        &article(),
+        "published",
+        Operator::Eq,
+        literal("bool", "true"),
+    );
+    permitted(
+        &article_table(),
+        BoolExp::And(vec![published, by_calm]),
+        None,
+    )
+}
+
+fn calm() -> BoolExp {
+    is(&author(), "mood", Operator::Eq, literal("mood", "calm"))
+}
+
+fn authors_with_articles(author: &SelectGrant, article: &SelectGrant) -> SourceQuery {
+    let back = select(author, columns(author, &["name"]));
+    let back = FieldValue::Object(join(author, "author_id", "id"), Box::new(back));
+    let mut fields = columns(article, &["id"]);
+    fields.push(field("author", back));
+    let list = select_with(article, by_id(article), fields);
+    let fields = vec![
+        column(author, "id"),
+        array("articles", join(article, "id", "author_id"), list),
+    ];
+    let some = related(article, ("id", "author_id"), BoolExp::always());
+    let arguments = SelectArguments {
+        filter: Some(some),
+        limit: Some(int(10)),
+        ..by_id(author)
+    };
+    SourceQuery::List(select_with(author, arguments, fields))
+}
+
+const CALM_WITH_ARTICLES: &str =
+    r#"[{"id":1,"articles":[{"id":1,"author":{"name":"Ada"}},{"id":3,"author":{"name":"Ada"}}]}]"#;
+
+#[test]
+fn what_holds_of_the_row_before_is_not_asked_again() {
+    let author = permitted(&author_table(), calm(), None);
+    let article = of_calm_authors(calm());
+    check(
+        "implied",
+        &authors_with_articles(&author, &article),
+        CALM_WITH_ARTICLES,
+    );
+}
+
+#[test]
+fn what_only_looks_alike_is_asked_again() {
+    let author = permitted(&author_table(), calm(), None);
+    // The same meaning in other words: the answer is the same, and nothing was left out.
+    let article = of_calm_authors(BoolExp::Or(vec![calm()]));
+    check(
+        "implied_not",
+        &authors_with_articles(&author, &article),
+        CALM_WITH_ARTICLES,
+    );
+    // More than the author's own filter asks.
+    let ada = is(&self::author(), "name", Operator::Neq, text("Ada"));
+    let article = of_calm_authors(BoolExp::And(vec![calm(), ada]));
+    check(
+        "implied_in_part",
+        &authors_with_articles(&author, &article),
+        "[]",
+    );
+    // From another author than the article's: by columns that do not lead back.
+    let article = of_calm_authors(calm());
+    let list = select_with(&article, by_id(&article), columns(&article, &["id"]));
+    let fields = vec![
+        column(&author, "id"),
+        array("articles", join(&article, "boss_id", "author_id"), list),
+    ];
+    check(
+        "implied_elsewhere",
+        &SourceQuery::List(select_with(&author, by_id(&author), fields)),
+        r#"[{"id":1,"articles":[]},{"id":4,"articles":[]}]"#,
+    );
+}
+
+#[test]
+fn a_rule_about_the_row_it_began_with_is_asked_again() {
+    let author = author();
+    let own = equals_column(&author, "id", ColumnScope::Root, "id");
+    let seen = permitted(&author_table(), own.clone(), None);
+    // `$` is the article here: only those whose id is their author's.
+    let article = of_calm_authors(own);
+    let list = select_with(&article, by_id(&article), columns(&article, &["id"]));
+    let fields = vec![
+        column(&seen, "id"),
+        array("articles", join(&article, "id", "author_id"), list),
+    ];
+    let arguments = SelectArguments {
+        limit: Some(int(2)),
+        ..by_id(&seen)
+    };
+    check(
+        "implied_not_root",
+        &SourceQuery::List(select_with(&seen, arguments, fields)),
+        r#"[{"id":1,"articles":[{"id":1}]},{"id":2,"articles":[]}]"#,
     );
 }

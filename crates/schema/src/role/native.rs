@@ -4,7 +4,7 @@
 //! Conditions and sort keys know a model's values only.
 
 use graphloom_graphql::TypeRef;
-use graphloom_ir::SelectGrant;
+use graphloom_ir::{JoinFacts, SelectGrant};
 use graphloom_metadata::types::NativeTarget;
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
@@ -261,6 +261,7 @@ impl SourceTypes<'_> {
         let meaning = Arc::new(RelationshipMeaning {
             grant: grant.clone(),
             mapping: relationship.mapping.clone(),
+            facts: JoinFacts::default(),
         });
         let ty = self.type_ref(target, "");
         Some(match relationship.kind {

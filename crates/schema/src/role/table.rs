@@ -178,6 +178,7 @@ impl SourceTypes<'_> {
         Some(Arc::new(RelationshipMeaning {
             grant,
             mapping: relationship.mapping.clone(),
+            facts: relationship.facts,
         }))
     }
 

@@ -53,6 +53,7 @@ pub(crate) fn table(name: &str, columns: &[(&str, &str)]) -> Table {
             deletable: true,
         },
         side_effects: SideEffects::default(),
+        reading: graphloom_catalog::TableReading::default(),
     }
 }
 
@@ -226,6 +227,7 @@ pub(crate) fn join(to: &SelectGrant, ours: &str, theirs: &str) -> Join {
     Join {
         access: to.access(),
         mapping: vec![(ColumnName::new(ours), ColumnName::new(theirs))],
+        facts: JoinFacts::default(),
     }
 }
 
