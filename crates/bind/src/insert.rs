@@ -396,7 +396,7 @@ impl<'a> Binder<'a> {
             (Some(grant), false) => ConflictAction::Update {
                 target: grant.target().clone(),
                 columns,
-                filter,
+                filter: filter.map(Box::new),
             },
             _ => ConflictAction::Nothing,
         };

@@ -184,7 +184,7 @@ pub enum ConflictAction {
         /// The columns that take the new row's values.
         columns: Vec<ColumnName>,
         /// Only if the row that is there satisfies this.
-        filter: Option<BoolExp>,
+        filter: Option<Box<BoolExp>>,
     },
 }
 

@@ -131,7 +131,7 @@ impl Place<'_> {
                 !self.node.target.side_effects().on_update
                     && target.filter().is_about_row_only()
                     && target.check().is_none_or(BoolExp::is_about_row_only)
-                    && filter.as_ref().is_none_or(BoolExp::is_about_row_only)
+                    && filter.as_deref().is_none_or(BoolExp::is_about_row_only)
             }
         }
     }

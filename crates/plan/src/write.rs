@@ -460,7 +460,7 @@ fn on_conflict(context: &mut Context, row: Alias, conflict: &OnConflict) -> sql:
             filter,
         } => sql::ConflictAction::Update {
             set: conflict_set(context, target, columns),
-            filter: both(context, row, target.filter(), filter.as_ref()),
+            filter: both(context, row, target.filter(), filter.as_deref()),
         },
     };
     sql::Conflict { target, action }
