@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use graphloom_schema::{Inconsistency, SchemaCache};
-use graphloom_vocab::{Error, ErrorCode, Json, Result};
+use graphloom_schema::{Cause, Inconsistency, Part, SchemaCache};
+use graphloom_vocab::{Error, ErrorCode, Json, Result, SourceName};
 use serde_json::json;
 
 use crate::state::Candidate;
@@ -24,6 +24,7 @@ impl Check {
         if new.is_empty() {
             return Ok(());
         }
+        conflicts(&new)?;
         match self {
             Self::Object(name) => {
                 let own: Vec<_> = new.iter().copied().filter(|i| &i.name == name).collect();
@@ -78,40 +79,32 @@ pub(crate) fn strict(candidate: &Candidate) -> Result<()> {
 /// not.
 pub(crate) fn faults(all: &[Inconsistency]) -> Vec<&Inconsistency> {
     let (mut excused, mut faults): (Vec<_>, Vec<_>) =
-        all.iter().partition(|found| found.is_unbuilt());
-    let mut names: Vec<String> = Vec::new();
+        all.iter().partition(|found| found.cause == Cause::Unbuilt);
+    let mut parts: HashSet<(&SourceName, &Part)> = HashSet::new();
     while !excused.is_empty() {
-        names.extend(excused.iter().filter_map(|found| quoted_name(found)));
-        let depends = |found: &&Inconsistency| {
-            let mut names = names.iter();
-            names.any(|name| found.reason.contains(name.as_str()))
-        };
-        (excused, faults) = faults.into_iter().partition(depends);
+        let known = excused.iter();
+        parts.extend(known.filter_map(|found| found.source.as_ref().zip(found.part.as_ref())));
+        (excused, faults) = faults
+            .into_iter()
+            .partition(|found| needs_any(found, &parts));
     }
     faults
 }
 
-/// Kinds of objects that others are made of.
-const NEEDED: [&str; 8] = [
-    "table",
-    "object_relation",
-    "array_relation",
-    "computed_field",
-    "remote_relationship",
-    "function",
-    "logical_model",
-    "native_query",
-];
-
-/// The object's own name as reasons quote it: of `object_relation author in table …`, `"author"`.
-/// `None` if nothing else could depend on it.
-fn quoted_name(inconsistency: &Inconsistency) -> Option<String> {
-    if !NEEDED.contains(&inconsistency.kind) {
-        return None;
+fn needs_any(found: &Inconsistency, parts: &HashSet<(&SourceName, &Part)>) -> bool {
+    match (&found.cause, &found.source) {
+        (Cause::Needs(part), Some(source)) => parts.contains(&(source, &**part)),
+        _ => false,
     }
-    let rest = inconsistency.name.strip_prefix(inconsistency.kind)?;
-    let name = rest.trim_start().split(" in ").next()?;
-    (!name.is_empty()).then(|| format!("\"{name}\""))
+}
+
+/// Fails if two new things would have one name in schemas: v2 makes no schema of such a document.
+pub(crate) fn conflicts(new: &[&Inconsistency]) -> Result<()> {
+    let conflict = new.iter().find(|found| found.cause == Cause::Conflict);
+    match conflict {
+        None => Ok(()),
+        Some(found) => Err(Error::unexpected(found.bare_reason())),
+    }
 }
 
 /// `{"is_consistent", "inconsistent_objects"}`
@@ -126,44 +119,71 @@ pub(crate) fn report(candidate: &Candidate) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use graphloom_schema::Reason;
+    use graphloom_vocab::QualifiedTable;
 
-    fn found(kind: &'static str, name: &str, reason: &str) -> Inconsistency {
-        Inconsistency::new(kind, name, reason, Json::Null)
+    fn found(kind: &'static str, name: &str, reason: Reason, part: Option<Part>) -> Inconsistency {
+        let source = SourceName::new("default");
+        let found = Inconsistency::new(kind, name, reason, Json::Null).within(&source);
+        match part {
+            Some(part) => found.about(part),
+            None => found,
+        }
     }
 
     #[test]
     fn what_depends_on_something_not_built_is_no_fault() {
+        let table = |name: &str| Part::Table(QualifiedTable::new("public", name));
+        let field = Part::Field(QualifiedTable::new("public", "car"), "color".to_owned());
         let all = [
             found(
                 "table",
                 "table color in source default",
-                "enum tables are not built yet",
+                Reason::unbuilt("partitions are not built yet"),
+                Some(table("color")),
             ),
             found(
                 "object_relation",
                 "object_relation color in table car in source default",
-                "table \"color\" is not tracked",
+                Reason::needs(table("color"), "table \"color\" is not tracked"),
+                Some(field.clone()),
             ),
             found(
                 "select_permission",
                 "select_permission user in table car in source default",
-                "field \"color\" does not exist in table \"car\"",
+                Reason::needs(field, "\"color\" does not exist"),
+                None,
             ),
             found(
                 "cron_trigger",
-                "cron_trigger gone",
-                "cron_triggers are not built yet",
+                "cron_trigger c",
+                Reason::unbuilt("not built yet"),
+                None,
             ),
+            // The words of a fault do not excuse it.
             found(
                 "table",
                 "table gone in source default",
-                "no such table/view exists in source: \"gone\"",
+                "no such table/view exists in source: \"are not built yet\"".into(),
+                Some(table("gone")),
+            ),
+            found(
+                "object_relation",
+                "object_relation gone in table car in source default",
+                Reason::needs(table("gone"), "table \"gone\" is not tracked"),
+                None,
             ),
         ];
         let faults: Vec<_> = faults(&all)
             .iter()
             .map(|found| found.name.as_str())
             .collect();
-        assert_eq!(faults, ["table gone in source default"]);
+        assert_eq!(
+            faults,
+            [
+                "table gone in source default",
+                "object_relation gone in table car in source default"
+            ]
+        );
     }
 }

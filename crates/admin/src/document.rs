@@ -25,6 +25,10 @@ pub(crate) async fn replace(work: &mut Work, replace: Replace) -> Result<Json> {
         Document::Legacy(legacy) => legacy.replace(work.metadata())?,
     };
     let candidate = become_document(work, metadata).await;
+    check::conflicts(&check::new_inconsistencies(
+        work.schema(),
+        candidate.schema(),
+    ))?;
     if replace.inconsistencies == Inconsistencies::Refuse {
         check::strict(&candidate)?;
     }

@@ -5,7 +5,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result};
 use serde_json::json;
 
 use crate::apply::{self, View, name};
-use crate::check::new_inconsistencies;
+use crate::check::{conflicts, new_inconsistencies};
 use crate::command::{Cascade, Many, TableId, TrackTable, UntrackTable, Warnings};
 use crate::dependency;
 use crate::source::Refresh;
@@ -182,6 +182,7 @@ async fn as_many_as_possible<T: Item>(
             work.keep(candidate, &refresh);
             return Ok(items.len());
         }
+        conflicts(&new)?;
         let before = items.len();
         items.retain(|item| {
             let name = name::table(item.id());

@@ -142,6 +142,7 @@ async fn atomic(work: &mut Work, items: Vec<Command>) -> Result<Json> {
     let refresh = crate::source::Refresh::nothing();
     let candidate = work.candidate(metadata.into(), &refresh).await;
     let new = check::new_inconsistencies(work.schema(), candidate.schema());
+    check::conflicts(&new)?;
     if !new.is_empty() {
         let error = Error::new(ErrorCode::BadRequest, "Schema inconsistency");
         let each = new.iter().map(|one| candidate.render(&[one]));

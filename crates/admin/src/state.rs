@@ -71,7 +71,10 @@ impl Candidate {
             .iter()
             .map(|(name, source)| {
                 let catalog = source.catalog.clone();
-                (name.clone(), catalog.map_err(|failure| failure.reason))
+                (
+                    name.clone(),
+                    catalog.map_err(|failure| failure.reason.into()),
+                )
             })
             .collect();
         let schema = graphloom_schema::build(&metadata, &catalogs, workshop.settings);

@@ -22,7 +22,7 @@ pub struct Catalog {
     /// Every plain function outside the system schemas; overloads side by side.
     pub functions: HashMap<QualifiedFunction, Arc<[Function]>>,
     /// The rows of tables that metadata calls enums, by their key.
-    pub enum_rows: HashMap<QualifiedTable, Arc<[EnumRow]>>,
+    pub enum_rows: HashMap<QualifiedTable, Result<Arc<[EnumRow]>, String>>,
     /// Types by the names that metadata gives them (`integer`, `citext[]`); what Postgres does not know
     /// is not here.
     pub types: HashMap<String, PgType>,

@@ -54,7 +54,9 @@ impl World {
         for table in tables.values().filter(|table| table.is_enum) {
             let facts = catalog.tables[&table.table].clone();
             let rows = introspect_enum_rows(&mut connection, &facts).await.unwrap();
-            catalog.enum_rows.insert(table.table.clone(), rows.into());
+            catalog
+                .enum_rows
+                .insert(table.table.clone(), rows.map(Into::into));
         }
         let catalogs = HashMap::from([(source.clone(), Ok(Arc::new(catalog)))]);
         let schema = build(&self.metadata, &catalogs, Settings::default());

@@ -65,6 +65,13 @@ enum TransactionState {
     Failed,
 }
 
+/// Whether a savepoint stands before a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Savepoint {
+    Needless,
+    Set,
+}
+
 impl Connection {
     pub(crate) fn single(session: Session) -> Self {
         Self::of(session, None, Isolation::default())
@@ -159,23 +166,46 @@ impl Connection {
     /// The columns of a statement's result; it is prepared and not run. A transaction outlives a statement
     /// that cannot be prepared.
     pub async fn describe(&mut self, statement: &Statement) -> Result<Vec<ResultColumn>, PgError> {
-        let is_inside = self.held().transaction == TransactionState::Inside;
-        if is_inside {
-            self.script(include_str!("sql/savepoint.sql")).await?;
-        }
+        let savepoint = self.set_savepoint().await?;
         let mut guard = self.enter(Before::Clean)?;
         let result = guard.session().describe(statement).await;
         let result = guard.finish(result);
-        if is_inside {
-            let failed = self.held().transaction == TransactionState::Failed;
-            self.script(match failed {
-                true => include_str!("sql/rollback_to_savepoint.sql"),
-                false => include_str!("sql/release_savepoint.sql"),
-            })
-            .await?;
-            self.held_mut().transaction = TransactionState::Inside;
-        }
+        self.leave_savepoint(savepoint).await?;
         result.map_err(|error| with_context(error, statement.text(), &[], Prepared::Yes))
+    }
+
+    /// The same as [`Self::query_text_rows`]. A transaction outlives a statement that fails.
+    pub(crate) async fn try_text_rows(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<Vec<Vec<Option<String>>>, PgError> {
+        let savepoint = self.set_savepoint().await?;
+        let result = self.query_text_rows(statement, &[]).await;
+        self.leave_savepoint(savepoint).await?;
+        result
+    }
+
+    /// A point that a failing statement goes back to; outside of a transaction there is no need for one.
+    async fn set_savepoint(&mut self) -> Result<Savepoint, PgError> {
+        if self.held().transaction != TransactionState::Inside {
+            return Ok(Savepoint::Needless);
+        }
+        self.script(include_str!("sql/savepoint.sql")).await?;
+        Ok(Savepoint::Set)
+    }
+
+    async fn leave_savepoint(&mut self, savepoint: Savepoint) -> Result<(), PgError> {
+        if savepoint == Savepoint::Needless {
+            return Ok(());
+        }
+        let failed = self.held().transaction == TransactionState::Failed;
+        self.script(match failed {
+            true => include_str!("sql/rollback_to_savepoint.sql"),
+            false => include_str!("sql/release_savepoint.sql"),
+        })
+        .await?;
+        self.held_mut().transaction = TransactionState::Inside;
+        Ok(())
     }
 
     /// Begins a transaction at the pool's isolation level.

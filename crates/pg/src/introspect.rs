@@ -9,7 +9,7 @@ mod named_types;
 mod rows;
 mod types;
 
-pub use enum_rows::introspect_enum_rows;
+pub use enum_rows::{EnumRows, introspect_enum_rows};
 pub use named_types::introspect_named_types;
 
 use std::collections::HashMap;

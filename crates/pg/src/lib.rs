@@ -30,8 +30,8 @@ pub use error::{
     ConnectFailure, ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext,
 };
 pub use introspect::{
-    Scope, introspect, introspect_enum_rows, introspect_functions, introspect_named_types,
-    introspect_tables,
+    EnumRows, Scope, introspect, introspect_enum_rows, introspect_functions,
+    introspect_named_types, introspect_tables,
 };
 pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
 pub use pool::{Pool, PoolOptions, PoolStatus, StatementMode};

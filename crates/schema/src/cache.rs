@@ -24,10 +24,10 @@ use crate::role::{RoleSchema, SchemaVariant};
 use crate::rule::RuleContext;
 use crate::table::{self, TableInfo};
 use crate::write::{self, WritePermissions};
-use crate::{Inconsistency, Naming, NamingConvention, Settings, definition, unbuilt};
+use crate::{Inconsistency, Naming, NamingConvention, Part, Reason, Settings, definition, unbuilt};
 
 /// A source's catalog, or why there is none.
-pub type CatalogResult = Result<Arc<Catalog>, String>;
+pub type CatalogResult = Result<Arc<Catalog>, Reason>;
 
 /// A role's schema, once it has been built.
 type RoleCell = Arc<OnceLock<Arc<RoleSchema>>>;
@@ -196,15 +196,15 @@ struct SourceBuilder<'a> {
 impl SourceBuilder<'_> {
     fn build(&mut self, catalog: Option<&CatalogResult>, settings: Settings) -> Option<SourceInfo> {
         let catalog = match (self.blocker(), catalog) {
-            (Some(reason), _) => return self.refuse(&reason),
+            (Some(reason), _) => return self.refuse(reason),
             (None, Some(Ok(catalog))) => catalog.clone(),
-            (None, Some(Err(reason))) => return self.refuse(reason),
-            (None, None) => return self.refuse("the source was not introspected"),
+            (None, Some(Err(reason))) => return self.refuse(reason.clone()),
+            (None, None) => return self.refuse("the source was not introspected".into()),
         };
         self.found.extend(unbuilt::of_source(self.source));
         let naming = settings.naming(&self.source.customization);
         if let Err(reason) = self.take_namespace(&naming) {
-            return self.refuse(&reason);
+            return self.refuse(reason);
         }
         let mut tables = self.tables(&catalog, &naming);
         self.relationships(&catalog, &naming, &mut tables);
@@ -223,22 +223,21 @@ impl SourceBuilder<'_> {
         })
     }
 
-    fn blocker(&self) -> Option<String> {
+    fn blocker(&self) -> Option<Reason> {
         if !matches!(self.source.kind.as_str(), "postgres" | "pg") {
-            return Some(format!(
-                "sources of kind {:?} are not served",
-                self.source.kind
-            ));
+            let kind = &self.source.kind;
+            let text = format!("sources of kind {kind:?} are not served");
+            return Some(Reason::unbuilt(text));
         }
         let customization = &self.source.customization;
         let convention = customization.naming_convention.as_deref();
         if let Some(name) = convention.filter(|name| NamingConvention::parse(name).is_none()) {
-            return Some(format!("{name:?} is not a naming convention"));
+            return Some(format!("{name:?} is not a naming convention").into());
         }
         unbuilt::unknown_key(&customization.extra)
     }
 
-    fn take_namespace(&mut self, naming: &Naming) -> Result<(), String> {
+    fn take_namespace(&mut self, naming: &Naming) -> Result<(), Reason> {
         match &self.source.customization.namespace {
             None => Ok(()),
             Some(namespace) => {
@@ -249,11 +248,10 @@ impl SourceBuilder<'_> {
         }
     }
 
-    fn refuse(&mut self, reason: &str) -> Option<SourceInfo> {
+    fn refuse(&mut self, reason: Reason) -> Option<SourceInfo> {
         let name = format!("source {}", self.source.name);
         let definition = Json::from(self.source.name.as_str());
-        self.found
-            .push(Inconsistency::new("source", name, reason, definition));
+        self.refuse_object(Inconsistency::new("source", name, reason, definition));
         None
     }
 
@@ -269,7 +267,7 @@ impl SourceBuilder<'_> {
                 Some(table) => table::resolve(tracked, table, catalog, naming),
                 None => {
                     let name = tracked.table.display_name();
-                    Err(format!("no such table/view exists in source: \"{name}\""))
+                    Err(format!("no such table/view exists in source: \"{name}\"").into())
                 }
             };
             let owner = self.table_name(&tracked.table);
@@ -282,17 +280,23 @@ impl SourceBuilder<'_> {
                 Ok(info) => {
                     tables.insert(tracked.table.clone(), info);
                 }
-                Err(reason) => self.refuse_table(tracked, &reason),
+                Err(reason) => self.refuse_table(tracked, reason),
             }
         }
         tables
     }
 
-    fn refuse_table(&mut self, tracked: &metadata::Table, reason: &str) {
+    /// Notes an object of this source that is not served.
+    fn refuse_object(&mut self, found: Inconsistency) {
+        self.found.push(found.within(&self.source.name));
+    }
+
+    fn refuse_table(&mut self, tracked: &metadata::Table, reason: Reason) {
         let name = self.table_name(&tracked.table);
         let definition = definition::table(&tracked.table);
-        self.found
-            .push(Inconsistency::new("table", name, reason, definition));
+        let found = Inconsistency::new("table", name, reason, definition);
+        let part = Part::Table(tracked.table.clone());
+        self.refuse_object(found.about(part));
     }
 
     fn table_name(&self, table: &QualifiedTable) -> String {
@@ -340,7 +344,7 @@ impl SourceBuilder<'_> {
                         resolved.insert(relationship.name.as_str().to_owned(), relationship);
                     }
                     Err(reason) => {
-                        self.refuse_relationship(&tracked.table, relationship, kind, &reason);
+                        self.refuse_relationship(&tracked.table, relationship, kind, reason);
                     }
                 }
             }
@@ -355,7 +359,7 @@ impl SourceBuilder<'_> {
         table: &QualifiedTable,
         relationship: &Relationship,
         kind: RelationshipKind,
-        reason: &str,
+        reason: Reason,
     ) {
         let kind = match kind {
             RelationshipKind::Object => "object_relation",
@@ -363,8 +367,9 @@ impl SourceBuilder<'_> {
         };
         let name = format!("{kind} {} in {}", relationship.name, self.table_name(table));
         let definition = definition::relationship(&self.source.name, table, relationship);
-        self.found
-            .push(Inconsistency::new(kind, name, reason, definition));
+        let found = Inconsistency::new(kind, name, reason, definition);
+        let part = Part::Field(table.clone(), relationship.name.as_str().to_owned());
+        self.refuse_object(found.about(part));
     }
 
     fn computed_fields(
@@ -382,7 +387,7 @@ impl SourceBuilder<'_> {
                     Ok(field) => {
                         resolved.insert(name.clone(), field);
                     }
-                    Err(reason) => self.refuse_computed_field(&tracked.table, field, &reason),
+                    Err(reason) => self.refuse_computed_field(&tracked.table, field, reason),
                 }
             }
             if let Some(info) = tables.get_mut(&tracked.table) {
@@ -395,7 +400,7 @@ impl SourceBuilder<'_> {
         &mut self,
         table: &QualifiedTable,
         field: &ComputedField,
-        reason: &str,
+        reason: Reason,
     ) {
         let name = format!(
             "computed_field {} in {}",
@@ -403,12 +408,9 @@ impl SourceBuilder<'_> {
             self.table_name(table)
         );
         let definition = definition::computed_field(&self.source.name, table, field);
-        self.found.push(Inconsistency::new(
-            "computed_field",
-            name,
-            reason,
-            definition,
-        ));
+        let found = Inconsistency::new("computed_field", name, reason, definition);
+        let part = Part::Field(table.clone(), field.name.clone());
+        self.refuse_object(found.about(part));
     }
 
     fn functions(
@@ -430,10 +432,11 @@ impl SourceBuilder<'_> {
                 Err(reason) => {
                     let shown = tracked.function.display_name();
                     let name = format!("function {shown} in source {}", self.source.name);
-                    let reason = format!("in function \"{shown}\": {reason}");
+                    let reason = reason.told(|text| format!("in function \"{shown}\": {text}"));
                     let definition = definition::function(&self.source.name, tracked);
-                    self.found
-                        .push(Inconsistency::new("function", name, reason, definition));
+                    let found = Inconsistency::new("function", name, reason, definition);
+                    let part = Part::Function(tracked.function.clone());
+                    self.refuse_object(found.about(part));
                 }
             }
         }
@@ -454,7 +457,7 @@ impl SourceBuilder<'_> {
                         select.insert(role.clone(), permission);
                     }
                     Err(reason) => {
-                        self.refuse_permission("select_permission", tracked, role, &reason);
+                        self.refuse_permission("select_permission", tracked, role, reason);
                     }
                 }
             }
@@ -502,7 +505,7 @@ impl SourceBuilder<'_> {
             }
         }
         for (kind, role, reason) in refused {
-            self.refuse_permission(kind, tracked, role, &reason);
+            self.refuse_permission(kind, tracked, role, reason);
         }
         compiled
     }
@@ -512,17 +515,16 @@ impl SourceBuilder<'_> {
         kind: &'static str,
         tracked: &metadata::Table,
         role: &RoleName,
-        reason: &str,
+        reason: Reason,
     ) {
         let table = &tracked.table;
         let name = format!("{kind} {role} in {}", self.table_name(table));
-        let reason = format!(
-            "in table \"{}\": in permission for role \"{role}\": {reason}",
-            table.display_name()
-        );
+        let shown = table.display_name();
+        let reason = reason.told(|text| {
+            format!("in table \"{shown}\": in permission for role \"{role}\": {text}")
+        });
         let definition = definition::permission(&self.source.name, tracked, kind, role);
-        self.found
-            .push(Inconsistency::new(kind, name, reason, definition));
+        self.refuse_object(Inconsistency::new(kind, name, reason, definition));
     }
 }
 
@@ -532,12 +534,12 @@ fn relationship_info(
     info: &TableInfo,
     others: &IndexMap<String, RelationshipInfo>,
     place: &Place<'_>,
-) -> Result<RelationshipInfo, String> {
+) -> Result<RelationshipInfo, Reason> {
     if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
         return Err(reason);
     }
     if let Some(reason) = clash(relationship, kind, info, others, place.naming) {
-        return Err(reason);
+        return Err(reason.into());
     }
     relationship::resolve(relationship, kind, &info.table, place)
 }
@@ -573,7 +575,7 @@ fn computed_field(
     info: &TableInfo,
     catalog: &Catalog,
     tables: &IndexMap<QualifiedTable, TableInfo>,
-) -> Result<ComputedFieldInfo, String> {
+) -> Result<ComputedFieldInfo, Reason> {
     if let Some(reason) = unbuilt::unknown_key(&field.extra) {
         return Err(reason);
     }
@@ -585,9 +587,8 @@ fn computed_field(
         .any(|column| column.field.as_str() == name);
     if info.relationships.contains_key(name) || (is_field && !is_column) {
         let table = info.table.name.display_name();
-        return Err(format!(
-            "field with name \"{name}\" already exists in table \"{table}\""
-        ));
+        let text = format!("field with name \"{name}\" already exists in table \"{table}\"");
+        return Err(text.into());
     }
     let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
     function::resolve_computed(field, &info.table, catalog, is_tracked)

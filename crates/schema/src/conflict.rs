@@ -13,17 +13,24 @@ use graphloom_vocab::{GraphqlName, SourceName};
 use crate::cache::CatalogResult;
 use crate::scalar::scalar_name;
 use crate::table::TableInfo;
-use crate::{Feature, Naming, Settings};
+use crate::{Feature, Naming, Reason, Settings};
 
 /// Names taken so far, over all sources, with what has them.
 #[derive(Debug, Default)]
 pub(crate) struct TakenNames {
     types: HashMap<GraphqlName, String>,
     /// By root type and namespace, since root fields of different ones do not meet.
-    root_fields: HashMap<(Option<String>, GraphqlName), String>,
+    root_fields: HashMap<RootField, String>,
     /// Whether tables have the types of [`GROUPS`].
     groups: bool,
 }
+
+/// A root type and namespace, and a field there.
+type RootField = (Option<String>, GraphqlName);
+
+/// The root types by which v2 tells of root fields that meet: queries' are all in subscriptions too.
+const MUTATIONS: &str = "mutation_root";
+const SUBSCRIPTIONS: &str = "subscription_root";
 
 /// Types that every schema has.
 const SHARED: &[&str] = &[
@@ -162,9 +169,9 @@ impl TakenNames {
         namespace: &str,
         ty: GraphqlName,
         owner: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         let field = (None, GraphqlName::new(namespace));
-        self.check_field(&field, owner)?;
+        self.check_fields(SUBSCRIPTIONS, std::slice::from_ref(&field), owner)?;
         self.check_type(&ty, owner)?;
         self.root_fields.insert(field, owner.to_owned());
         self.types.insert(ty, owner.to_owned());
@@ -178,7 +185,14 @@ impl TakenNames {
         naming: &Naming,
         namespace: Option<&str>,
         owner: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
+        if !info.is_served() {
+            return Ok(());
+        }
+        let writing: Vec<_> = mutation_fields(info, naming, namespace).collect();
+        self.check_fields(MUTATIONS, &writing, owner)?;
+        let reading: Vec<_> = reading_fields(info, naming, namespace).collect();
+        self.check_fields(SUBSCRIPTIONS, &reading, owner)?;
         let mut types = type_names(info, naming);
         if self.groups {
             let groups = GROUPS.iter();
@@ -187,22 +201,11 @@ impl TakenNames {
         types
             .iter()
             .try_for_each(|name| self.check_type(name, owner))?;
-        let has_key = info.table.primary_key.is_some();
-        let fields = ROOT_FIELDS
-            .iter()
-            .filter(|(key, _)| has_key || *key != "select_by_pk");
-        let fields: Vec<_> = fields
-            .map(|(key, suffix)| info.root_field(naming, key, suffix))
-            .map(|field| (namespace.map(str::to_owned), field))
-            .chain(mutation_fields(info, naming, namespace))
-            .collect();
-        fields
-            .iter()
-            .try_for_each(|field| self.check_field(field, owner))?;
         self.types
             .extend(types.into_iter().map(|name| (name, owner.to_owned())));
+        let fields = reading.into_iter().chain(writing);
         self.root_fields
-            .extend(fields.into_iter().map(|field| (field, owner.to_owned())));
+            .extend(fields.map(|field| (field, owner.to_owned())));
         Ok(())
     }
 
@@ -212,7 +215,7 @@ impl TakenNames {
         &mut self,
         names: [GraphqlName; 4],
         owner: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         for name in &names {
             if self.types.get(name).is_none_or(|other| other != owner) {
                 self.check_type(name, owner)?;
@@ -230,9 +233,9 @@ impl TakenNames {
         types: Vec<GraphqlName>,
         namespace: Option<&str>,
         owner: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         let field = (namespace.map(str::to_owned), field);
-        self.check_field(&field, owner)?;
+        self.check_fields(SUBSCRIPTIONS, std::slice::from_ref(&field), owner)?;
         types
             .iter()
             .try_for_each(|name| self.check_type(name, owner))?;
@@ -254,42 +257,55 @@ impl TakenNames {
         is_free
     }
 
-    fn check_type(&self, name: &GraphqlName, owner: &str) -> Result<(), String> {
+    fn check_type(&self, name: &GraphqlName, owner: &str) -> Result<(), Reason> {
         let other = match self.types.get(name) {
             Some(other) => other,
             None if name.as_str().starts_with("__") => "introspection",
             None => return Ok(()),
         };
-        Err(format!(
+        Err(Reason::conflict(format!(
             "Found conflicting definitions for GraphQL type '{name}'. The definition at {owner} \
              differs from the definition at {other}. Both definitions must be equal."
-        ))
+        )))
     }
 
-    fn check_field(
-        &self,
-        field: &(Option<String>, GraphqlName),
-        owner: &str,
-    ) -> Result<(), String> {
-        let Some(other) = self.root_fields.get(field) else {
-            return Ok(());
+    /// Fails if somebody else has one of the fields, with v2's words about all of them.
+    fn check_fields(&self, root: &str, fields: &[RootField], owner: &str) -> Result<(), Reason> {
+        // From the last to the first, as v2 lists them.
+        let fields = fields.iter().rev().filter_map(|field| {
+            let other = self.root_fields.get(field)?;
+            let mut owners = [other.as_str(), owner];
+            owners.sort_unstable_by_key(|owner| (owner.starts_with("native_query"), *owner));
+            let [first, second] = owners;
+            Some(format!("'{}' defined in [{first}, {second}]", field.1))
+        });
+        let fields: Vec<_> = fields.collect();
+        let which = match fields.as_slice() {
+            [] => return Ok(()),
+            [one] => format!("field {one}"),
+            many => format!("fields: [\n  {}\n]", many.join(",\n  ")),
         };
-        let name = &field.1;
-        let writes = field
-            .0
-            .as_deref()
-            .is_some_and(|root| root.starts_with("mutation "));
-        let root = if writes {
-            "mutation_root"
-        } else {
-            "query_root"
-        };
-        Err(format!(
-            "Encountered conflicting definitions in the selection set for '{root}' for field \
-             '{name}' defined in {other} and {owner}. Fields must not be defined more than once \
-             across all sources."
-        ))
+        Err(Reason::conflict(format!(
+            "Encountered conflicting definitions in the selection set for '{root}' for {which}. \
+             Fields must not be defined more than once across all sources."
+        )))
     }
+}
+
+/// The fields that read a table.
+fn reading_fields(
+    info: &TableInfo,
+    naming: &Naming,
+    namespace: Option<&str>,
+) -> impl Iterator<Item = RootField> {
+    let has_key = info.table.primary_key.is_some();
+    let fields = ROOT_FIELDS
+        .iter()
+        .filter(move |(key, _)| has_key || *key != "select_by_pk");
+    fields.map(move |(key, suffix)| {
+        let field = info.root_field(naming, key, suffix);
+        (namespace.map(str::to_owned), field)
+    })
 }
 
 /// The same of mutations, with the verb in front.
@@ -308,7 +324,7 @@ fn mutation_fields(
     info: &TableInfo,
     naming: &Naming,
     namespace: Option<&str>,
-) -> impl Iterator<Item = (Option<String>, GraphqlName)> {
+) -> impl Iterator<Item = RootField> {
     let root = format!("mutation {}", namespace.unwrap_or_default());
     let has_key = info.table.primary_key.is_some();
     let mutability = info.table.mutability;

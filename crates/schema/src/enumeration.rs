@@ -8,10 +8,12 @@ use crate::scalar::sql_name;
 /// The rows of an enum table, sorted by value; the error is the reason of its inconsistency.
 pub(crate) fn resolve(table: &Table, catalog: &Catalog) -> Result<Vec<EnumRow>, String> {
     let mut reasons = structure(table);
-    let mut rows = catalog
-        .enum_rows
-        .get(&table.name)
-        .map_or_else(Vec::new, |rows| rows.to_vec());
+    let mut rows = match catalog.enum_rows.get(&table.name) {
+        Some(Ok(rows)) => rows.to_vec(),
+        // Postgres' words; of a table that could be none anyway, they say nothing more.
+        Some(Err(reason)) if reasons.is_empty() => return Err(reason.clone()),
+        Some(Err(_)) | None => Vec::new(),
+    };
     if reasons.is_empty() {
         reasons.extend(contents(&rows));
     }

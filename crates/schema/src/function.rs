@@ -11,6 +11,7 @@ use graphloom_vocab::{
 
 use crate::naming::Identifier;
 use crate::table::described;
+use crate::{Part, Reason};
 
 /// A function that a root field runs.
 #[derive(Clone, Debug)]
@@ -153,7 +154,7 @@ pub(crate) fn resolve(
     tracked: &Function,
     catalog: &Catalog,
     is_tracked: impl Fn(&QualifiedTable) -> bool,
-) -> Result<FunctionInfo, String> {
+) -> Result<FunctionInfo, Reason> {
     let name = tracked.function.display_name();
     let function = one_overload(catalog, &tracked.function)?;
     let configuration = &tracked.configuration;
@@ -176,27 +177,21 @@ pub(crate) fn resolve(
     if function.variadic {
         reasons.push("function with \"VARIADIC\" parameters are not supported".to_owned());
     }
-    if let Some(key) = configuration
-        .keys()
-        .find(|key| !CONFIGURATION_KEYS.contains(&key.as_str()))
-    {
-        reasons.push(format!(
-            "the key {key:?} of its configuration is not understood"
-        ));
-    }
     let returns = returned_table(function, &mut reasons);
     let arguments = arguments(function, None, text("session_argument"), &mut reasons);
+    let refused = format!("the function \"{name}\" cannot be tracked");
     if !reasons.is_empty() {
-        return Err(because(
-            &format!("the function \"{name}\" cannot be tracked"),
-            &reasons,
-        ));
+        return Err(because(&refused, &reasons).into());
+    }
+    let mut keys = configuration.keys();
+    if let Some(key) = keys.find(|key| !CONFIGURATION_KEYS.contains(&key.as_str())) {
+        let reason = format!("the key {key:?} of its configuration is not understood");
+        return Err(Reason::unbuilt(because(&refused, &[reason])));
     }
     if !is_tracked(&returns) {
-        return Err(format!(
-            "table {:?}, which the function returns, is not tracked",
-            returns.display_name()
-        ));
+        let shown = returns.display_name();
+        let text = format!("table {shown:?}, which the function returns, is not tracked");
+        return Err(Reason::needs(Part::Table(returns), text));
     }
     let custom = |key: &str| {
         let fields = configuration.get("custom_root_fields")?;
@@ -327,7 +322,7 @@ pub(crate) fn resolve_computed(
     table: &catalog::Table,
     catalog: &Catalog,
     is_tracked: impl Fn(&QualifiedTable) -> bool,
-) -> Result<ComputedFieldInfo, String> {
+) -> Result<ComputedFieldInfo, Reason> {
     let table_name = table.name.display_name();
     let place = format!(
         "in table \"{table_name}\": in computed field \"{}\": ",
@@ -338,7 +333,7 @@ pub(crate) fn resolve_computed(
         .iter()
         .any(|column| column.name.as_str() == field.name)
     {
-        return Err("field definition conflicts with postgres column".to_owned());
+        return Err("field definition conflicts with postgres column".into());
     }
     let function =
         one_overload(catalog, &field.function).map_err(|reason| place.clone() + &reason)?;
@@ -369,7 +364,13 @@ pub(crate) fn resolve_computed(
             "{place}the computed field \"{}\" cannot be added to table \"{table_name}\"",
             field.name
         );
-        return Err(because(&start, &reasons));
+        let text = because(&start, &reasons);
+        return Err(match &returns {
+            ComputedReturn::Rows(table) if reasons.len() == 1 && !is_tracked(table) => {
+                Reason::needs(Part::Table(table.clone()), text)
+            }
+            _ => text.into(),
+        });
     }
     let generated = match &function.comment {
         Some(comment) => comment.clone(),

@@ -1,16 +1,15 @@
-//! What could not be resolved, in the shape that the metadata API shows.
+//! What could not be resolved: in the shape that the metadata API shows, and by its cause.
+//!
+//! Words are for people. Whoever treats inconsistencies differently looks at [`Cause`], never at a reason's
+//! text.
 
-use graphloom_vocab::Json;
+use std::fmt;
+
+use graphloom_vocab::{GraphqlName, Json, QualifiedFunction, QualifiedTable, SourceName};
 use serde_json::json;
 
-/// What reasons say of things that are not built yet; nothing else says it.
-const UNBUILT: [&str; 5] = [
-    "not built yet",
-    "is not enforced yet",
-    "is not understood",
-    "are not understood",
-    "are not served",
-];
+/// Stands before every reason, as v2 has it.
+const PREFIX: &str = "Inconsistent object: ";
 
 /// An object of metadata that is not served, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,10 +20,100 @@ pub struct Inconsistency {
     pub name: String,
     /// For people.
     pub reason: String,
+    /// Why, for whoever decides about it.
+    pub cause: Cause,
+    /// The source it is in.
+    pub source: Option<SourceName>,
+    /// What it is to others of its source; `None` if nothing is made of it.
+    pub part: Option<Part>,
     /// The object as the API shows it.
     pub definition: Json,
     /// What the cause said, for native queries.
     pub message: Option<Json>,
+}
+
+/// Why an object is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It cannot be: the document or the database is to be changed.
+    Fault,
+    /// It is as it should be and this build does not serve it yet; a document is not refused for it.
+    Unbuilt,
+    /// It uses a part of its source that is not there.
+    Needs(Box<Part>),
+    /// It would have a name in schemas that something else has: v2 refuses such a document whole.
+    Conflict,
+}
+
+/// A part of a source that other objects are made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A table or view.
+    Table(QualifiedTable),
+    /// A relationship or computed field of a table.
+    Field(QualifiedTable, String),
+    /// A function.
+    Function(QualifiedFunction),
+    /// A logical model.
+    LogicalModel(GraphqlName),
+    /// A native query.
+    NativeQuery(GraphqlName),
+}
+
+/// Why something cannot be resolved: the text of a reason with its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// For people.
+    pub text: String,
+    /// For whoever decides about it.
+    pub cause: Cause,
+}
+
+impl Reason {
+    /// Something that this build does not do yet.
+    pub fn unbuilt(text: impl Into<String>) -> Self {
+        Self::with(Cause::Unbuilt, text)
+    }
+
+    /// Something that is used and not there.
+    pub fn needs(part: Part, text: impl Into<String>) -> Self {
+        Self::with(Cause::Needs(Box::new(part)), text)
+    }
+
+    pub(crate) fn conflict(text: impl Into<String>) -> Self {
+        Self::with(Cause::Conflict, text)
+    }
+
+    fn with(cause: Cause, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { text, cause }
+    }
+
+    /// The same cause in other words.
+    pub(crate) fn told(self, tell: impl FnOnce(String) -> String) -> Self {
+        Self {
+            text: tell(self.text),
+            cause: self.cause,
+        }
+    }
+}
+
+impl From<String> for Reason {
+    fn from(text: String) -> Self {
+        Self::with(Cause::Fault, text)
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl Inconsistency {
@@ -32,30 +121,46 @@ impl Inconsistency {
     pub fn new(
         kind: &'static str,
         name: impl Into<String>,
-        reason: impl AsRef<str>,
+        reason: impl Into<Reason>,
         definition: Json,
     ) -> Self {
-        let reason = format!("Inconsistent object: {}", reason.as_ref());
+        let Reason { text, cause } = reason.into();
         Self {
             kind,
             name: name.into(),
-            reason,
+            reason: format!("{PREFIX}{text}"),
+            cause,
+            source: None,
+            part: None,
             definition,
             message: None,
         }
     }
 
+    /// The same in a source.
+    #[must_use]
+    pub fn within(self, source: &SourceName) -> Self {
+        let source = Some(source.clone());
+        Self { source, ..self }
+    }
+
+    /// The same, about a part that others may need.
+    #[must_use]
+    pub fn about(self, part: Part) -> Self {
+        let part = Some(part);
+        Self { part, ..self }
+    }
+
+    /// The reason without what stands before it in lists.
+    pub fn bare_reason(&self) -> &str {
+        self.reason.strip_prefix(PREFIX).unwrap_or(&self.reason)
+    }
+
     /// The same with the cause's words.
+    #[must_use]
     pub fn with_message(self, message: Json) -> Self {
         let message = Some(message);
         Self { message, ..self }
-    }
-
-    /// Whether the object is as it should be and this build does not serve it yet.
-    ///
-    /// Told by the reason, which says so in one of a few words; a document is not refused for it.
-    pub fn is_unbuilt(&self) -> bool {
-        UNBUILT.iter().any(|words| self.reason.contains(words))
     }
 
     /// `{"reason", "name", "type", "definition", "message"?}`.
@@ -70,20 +175,5 @@ impl Inconsistency {
             json["message"] = message.clone();
         }
         json
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_tell_faults_from_what_is_not_built() {
-        let of = |reason| Inconsistency::new("table", "table t", reason, Json::Null).is_unbuilt();
-        assert!(of("enum tables are not built yet"));
-        assert!(of("allowlist is not enforced yet"));
-        assert!(of("the key \"hue\" is not understood"));
-        assert!(of("sources of kind \"mssql\" are not served"));
-        assert!(!of("table \"t\" is not tracked"));
     }
 }

@@ -27,7 +27,7 @@ pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
 pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
-pub use inconsistency::Inconsistency;
+pub use inconsistency::{Cause, Inconsistency, Part, Reason};
 pub use naming::{Naming, NamingConvention};
 pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};

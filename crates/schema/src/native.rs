@@ -24,7 +24,7 @@ use crate::relationship::RelationshipKind;
 use crate::rule::{RuleContext, compile_rule};
 use crate::table::{self, ColumnInfo, TableInfo};
 use crate::types::{NativeArgumentInfo, NativeMeaning, NativePiece};
-use crate::{Naming, scalar, unbuilt};
+use crate::{Naming, Reason, scalar, unbuilt};
 
 /// A logical model that is served.
 #[derive(Clone, Debug)]
@@ -86,14 +86,14 @@ pub struct NativeRelationshipInfo {
 
 /// A reason, and what Postgres or the comparison with it says in addition.
 pub(crate) struct Refusal {
-    pub(crate) reason: String,
+    pub(crate) reason: Reason,
     pub(crate) message: Option<Json>,
 }
 
-impl From<String> for Refusal {
-    fn from(reason: String) -> Self {
+impl<R: Into<Reason>> From<R> for Refusal {
+    fn from(reason: R) -> Self {
         Self {
-            reason,
+            reason: reason.into(),
             message: None,
         }
     }
@@ -136,7 +136,7 @@ pub(crate) fn model(
     description: Option<&String>,
     model: &Model,
     catalog: &Catalog,
-) -> Result<LogicalModelInfo, String> {
+) -> Result<LogicalModelInfo, Reason> {
     if let Some(reason) = unbuilt::unknown_key(&model.extra) {
         return Err(reason);
     }
@@ -161,7 +161,8 @@ pub(crate) fn model(
             return Err(format!(
                 "the type of field \"{}\" is not a valid GraphQL name",
                 field.name
-            ));
+            )
+            .into());
         }
         columns.push(Column {
             name: field.name.clone(),
@@ -231,7 +232,7 @@ pub(crate) fn permission(
     context: &dyn RuleContext,
     model: &LogicalModelInfo,
     permission: &Permission<SelectPermission>,
-) -> Result<SelectGrant, String> {
+) -> Result<SelectGrant, Reason> {
     let select = &permission.permission;
     let unknown = unbuilt::unknown_key(&select.extra);
     if let Some(reason) = unknown.or_else(|| unbuilt::unknown_key(&permission.extra)) {
@@ -245,7 +246,7 @@ pub(crate) fn permission(
                 table.column(name).is_none() && !model.nested.contains_key(name.as_str())
             };
             if let Some(name) = names.iter().find(is_field) {
-                return Err(format!("column \"{name}\" does not exist"));
+                return Err(format!("column \"{name}\" does not exist").into());
             }
             names.clone()
         }
@@ -345,7 +346,7 @@ fn holds(
     model: &LogicalModelInfo,
 ) -> Result<(), Refusal> {
     let failed = |message: Json| Refusal {
-        reason: "Failed to validate query".to_owned(),
+        reason: "Failed to validate query".into(),
         message: Some(message),
     };
     let columns = match facts {
@@ -397,7 +398,7 @@ pub(crate) fn relationship(
     relationship: &NativeRelationship,
     kind: RelationshipKind,
     query: &NativeQueryInfo,
-) -> Result<NativeRelationshipInfo, String> {
+) -> Result<NativeRelationshipInfo, Reason> {
     if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
         return Err(reason);
     }
@@ -405,7 +406,7 @@ pub(crate) fn relationship(
     let field =
         GraphqlName::parse(name).ok_or_else(|| format!("{name} is not a valid GraphQL name"))?;
     if query.model.rows.columns.iter().any(|c| c.field == field) {
-        return Err(format!("conflicting definitions for field \"{name}\""));
+        return Err(format!("conflicting definitions for field \"{name}\"").into());
     }
     for ours in relationship.column_mapping.keys() {
         has_field(query, ours)?;

@@ -6,8 +6,8 @@ use graphloom_metadata::types::{InsertionOrder, Relationship, RelationshipUsing}
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName, SourceName};
 use indexmap::IndexMap;
 
-use crate::Naming;
 use crate::table::TableInfo;
+use crate::{Naming, Part, Reason};
 
 /// To one row or to many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,15 @@ pub(crate) fn resolve(
     kind: RelationshipKind,
     table: &Table,
     place: &Place<'_>,
-) -> Result<RelationshipInfo, String> {
-    let in_place = |reason: String| {
+) -> Result<RelationshipInfo, Reason> {
+    let in_place = |reason: Reason| {
         let (table, name) = (table.name.display_name(), &relationship.name);
-        format!("in table \"{table}\": in relationship \"{name}\": {reason}")
+        reason.told(|text| format!("in table \"{table}\": in relationship \"{name}\": {text}"))
     };
     let (target, mapping, nullable, order) = match &relationship.using {
-        RelationshipUsing::ForeignKeyOn(columns) => own_key(table, columns).map_err(in_place)?,
+        RelationshipUsing::ForeignKeyOn(columns) => {
+            own_key(table, columns).map_err(|reason| in_place(reason.into()))?
+        }
         RelationshipUsing::ForeignKeyOnRemote {
             table: remote,
             columns,
@@ -94,7 +96,7 @@ pub(crate) fn resolve(
         RelationshipUsing::ManualQuery {
             remote_native_query,
             ..
-        } => return Err(format!("\"{remote_native_query}\" is no table")),
+        } => return Err(format!("\"{remote_native_query}\" is no table").into()),
     };
     if !place.tables.contains_key(&target) {
         return Err(not_tracked(&target));
@@ -142,10 +144,12 @@ fn remote_key(
     remote: &QualifiedTable,
     columns: &[ColumnName],
     place: &Place<'_>,
-) -> Result<Resolved, String> {
+) -> Result<Resolved, Reason> {
     let remote_table = place.catalog.tables.get(remote).ok_or_else(|| {
+        let part = Part::Table(remote.clone());
         let (remote, source) = (remote.display_name(), place.source);
-        format!("table \"{remote}\" does not exist in source: {source}")
+        let text = format!("table \"{remote}\" does not exist in source: {source}");
+        Reason::needs(part, text)
     })?;
     let to_us = |key: &ForeignKey| key.foreign_table == table.name;
     let key = one_key(&remote_table.foreign_keys, columns, to_us)?;
@@ -189,8 +193,9 @@ fn has_column(table: &Table, column: &ColumnName) -> Result<(), String> {
     Err(format!("table \"{table}\" has no field named \"{column}\""))
 }
 
-fn not_tracked(table: &QualifiedTable) -> String {
-    format!("table \"{}\" is not tracked", table.display_name())
+pub(crate) fn not_tracked(table: &QualifiedTable) -> Reason {
+    let text = format!("table \"{}\" is not tracked", table.display_name());
+    Reason::needs(Part::Table(table.clone()), text)
 }
 
 /// Fewer rows are not worth a different plan.

@@ -17,7 +17,7 @@ use graphloom_ir::{
 use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTable};
 
 use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
-use crate::scalar;
+use crate::{Part, Reason, scalar};
 use value::known_operator;
 pub(crate) use value::preset;
 
@@ -80,23 +80,34 @@ pub enum Texts {
 }
 
 /// Why a condition cannot be: `unexpected-payload` where nothing else is said.
-struct Refused(Error);
+struct Refused {
+    error: Error,
+    /// What is used and not there.
+    missing: Option<Part>,
+}
 
 impl Refused {
     fn below(self, key: &str) -> Self {
-        Self(self.0.below(&ErrorPath::keys(&[key])))
+        let error = self.error.below(&ErrorPath::keys(&[key]));
+        Self { error, ..self }
+    }
+
+    fn for_want_of(self, part: Part) -> Self {
+        let missing = Some(part);
+        Self { missing, ..self }
     }
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self(error)
+        let missing = None;
+        Self { error, missing }
     }
 }
 
 impl From<String> for Refused {
     fn from(message: String) -> Self {
-        Self(Error::new(ErrorCode::UnexpectedPayload, message))
+        Error::new(ErrorCode::UnexpectedPayload, message).into()
     }
 }
 
@@ -107,11 +118,11 @@ impl From<&str> for Refused {
 }
 
 fn not_exists(message: String) -> Refused {
-    Refused(Error::new(ErrorCode::NotExists, message))
+    Error::new(ErrorCode::NotExists, message).into()
 }
 
 fn parse_failed(message: String) -> Refused {
-    Refused(Error::parse_failed(message))
+    Error::parse_failed(message).into()
 }
 
 /// Compiles a rule about rows of `table`; the error is why it cannot be.
@@ -119,8 +130,14 @@ pub fn compile_rule(
     context: &dyn RuleContext,
     table: &QualifiedTable,
     rule: &Json,
-) -> Result<BoolExp, String> {
-    compile_condition(context, table, rule).map_err(|error| error.message().to_owned())
+) -> Result<BoolExp, Reason> {
+    compile(context, table, rule).map_err(|refused| {
+        let text = refused.error.message();
+        match refused.missing {
+            Some(part) => Reason::needs(part, text),
+            None => text.into(),
+        }
+    })
 }
 
 /// The same with an error that has a code, and a path into the rule.
@@ -129,12 +146,20 @@ pub fn compile_condition(
     table: &QualifiedTable,
     rule: &Json,
 ) -> Result<BoolExp, Error> {
+    compile(context, table, rule).map_err(|refused| refused.error)
+}
+
+fn compile(
+    context: &dyn RuleContext,
+    table: &QualifiedTable,
+    rule: &Json,
+) -> Result<BoolExp, Refused> {
     let root = context.table(table).ok_or_else(|| {
         let message = format!("table {:?} does not exist", table.display_name());
-        Error::new(ErrorCode::NotExists, message)
+        not_exists(message).for_want_of(Part::Table(table.clone()))
     })?;
     let compiler = Compiler { context, root };
-    compiler.boolean(root, rule, 0).map_err(|refused| refused.0)
+    compiler.boolean(root, rule, 0)
 }
 
 /// Rules nest no deeper than this; people write four or five.
@@ -211,7 +236,10 @@ impl<'a> Compiler<'a> {
 
     fn tracked(&self, name: &QualifiedTable) -> Result<&'a Table, Refused> {
         let table = self.context.table(name);
-        let missing = || not_exists(format!("table \"{}\" does not exist", name.display_name()));
+        let missing = || {
+            let message = format!("table \"{}\" does not exist", name.display_name());
+            not_exists(message).for_want_of(Part::Table(name.clone()))
+        };
         table.ok_or_else(missing)
     }
 
@@ -233,7 +261,9 @@ impl<'a> Compiler<'a> {
             return condition.map_err(|refused| refused.below(name));
         }
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
-            return Err(not_exists(format!("\"{name}\" does not exist")));
+            let refused = not_exists(format!("\"{name}\" does not exist"));
+            let part = Part::Field(table.name.clone(), name.to_owned());
+            return Err(refused.for_want_of(part));
         };
         let join = Join {
             access: self.context.access(target, Through::Relationship(name))?,

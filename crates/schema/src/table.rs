@@ -16,8 +16,7 @@ use crate::native::NativeRelationshipInfo;
 use crate::relationship::RelationshipInfo;
 use crate::rule::{RuleContext, compile_rule};
 use crate::write::WritePermissions;
-use crate::{Naming, scalar};
-use crate::{enumeration, unbuilt};
+use crate::{Naming, Part, Reason, enumeration, scalar, unbuilt};
 
 /// A tracked table that is served.
 #[derive(Clone, Debug)]
@@ -26,6 +25,8 @@ pub struct TableInfo {
     pub table: Arc<catalog::Table>,
     /// The name its types and root fields are made of.
     pub(crate) identifier: Identifier,
+    /// Whether role schemas have it.
+    pub(crate) exposure: Exposure,
     /// Columns that have a field, in table order.
     pub columns: Vec<ColumnInfo>,
     /// By name in metadata.
@@ -42,6 +43,15 @@ pub struct TableInfo {
     pub enum_rows: Option<Vec<catalog::EnumRow>>,
     /// Names and comments.
     pub configuration: TableConfiguration,
+}
+
+/// Whether role schemas have a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exposure {
+    /// They do, for roles that may.
+    Served,
+    /// They do not: its name makes none in GraphQL. It is tracked all the same, and rules may look at it.
+    Unnamed,
 }
 
 /// A column's field.
@@ -69,6 +79,11 @@ pub struct SelectPermissionInfo {
 }
 
 impl TableInfo {
+    /// Whether role schemas have it, for roles that may see it.
+    pub fn is_served(&self) -> bool {
+        self.exposure == Exposure::Served
+    }
+
     /// A root field's name: the configured one under `key`, or the generated one.
     pub(crate) fn root_field(&self, naming: &Naming, key: &str, suffix: &str) -> GraphqlName {
         let generated = || naming.root_field(&self.identifier, suffix);
@@ -101,17 +116,18 @@ pub(crate) fn resolve(
     table: &Arc<catalog::Table>,
     catalog: &catalog::Catalog,
     naming: &Naming,
-) -> Result<TableInfo, String> {
+) -> Result<TableInfo, Reason> {
     if let Some(reason) = unbuilt::table_blocker(tracked) {
         return Err(reason);
     }
-    let identifier = identifier(&tracked.table, &tracked.configuration)?;
+    let (identifier, exposure) = identifier(&tracked.table, &tracked.configuration)?;
     let columns = columns(table, &tracked.configuration, naming)?;
     let enum_rows = match tracked.is_enum {
         true => Some(enumeration::resolve(table, catalog)?),
         false => None,
     };
     Ok(TableInfo {
+        exposure,
         enum_rows,
         configuration: tracked.configuration.clone(),
         ..bare(table.clone(), identifier, columns)
@@ -127,6 +143,7 @@ pub(crate) fn bare(
     TableInfo {
         table,
         identifier,
+        exposure: Exposure::Served,
         columns,
         relationships: IndexMap::new(),
         native_relationships: IndexMap::new(),
@@ -141,10 +158,10 @@ pub(crate) fn bare(
 fn identifier(
     name: &QualifiedTable,
     configuration: &TableConfiguration,
-) -> Result<Identifier, String> {
+) -> Result<(Identifier, Exposure), String> {
     if let Some(custom) = &configuration.custom_name {
         return match GraphqlName::parse(custom) {
-            Some(_) => Ok(Identifier::Custom(custom.clone())),
+            Some(_) => Ok((Identifier::Custom(custom.clone()), Exposure::Served)),
             None => Err(format!("{custom:?} is not a valid GraphQL identifier")),
         };
     }
@@ -152,14 +169,11 @@ fn identifier(
         "public" => name.name.as_str().to_owned(),
         schema => format!("{schema}_{}", name.name),
     };
-    if GraphqlName::parse(&text).is_none() {
-        let shown = name.display_name();
-        return Err(format!(
-            "cannot include \"{shown}\" in the GraphQL schema because \"{text}\" is not a valid \
-             GraphQL identifier"
-        ));
-    }
-    Ok(Identifier::Generated(text))
+    let exposure = match GraphqlName::parse(&text) {
+        Some(_) => Exposure::Served,
+        None => Exposure::Unnamed,
+    };
+    Ok((Identifier::Generated(text), exposure))
 }
 
 fn columns(
@@ -219,7 +233,7 @@ pub(crate) fn select_permission(
     context: &dyn RuleContext,
     info: &TableInfo,
     permission: &Permission<SelectPermission>,
-) -> Result<SelectPermissionInfo, String> {
+) -> Result<SelectPermissionInfo, Reason> {
     let table = &*info.table;
     let select = &permission.permission;
     if let Some(reason) =
@@ -255,16 +269,21 @@ pub(crate) fn select_permission(
 }
 
 /// Only values are granted one by one.
-fn granted_computed_field(info: &TableInfo, name: &str) -> Result<(), String> {
+fn granted_computed_field(info: &TableInfo, name: &str) -> Result<(), Reason> {
     match info.computed_fields.get(name).map(|field| &field.returns) {
-        None => Err(format!("computed field \"{name}\" does not exist")),
+        None => {
+            let part = Part::Field(info.table.name.clone(), name.to_owned());
+            let text = format!("computed field \"{name}\" does not exist");
+            Err(Reason::needs(part, text))
+        }
         Some(ComputedReturn::Scalar(_)) => Ok(()),
         Some(ComputedReturn::Rows(table)) => Err(format!(
             // shown, not run: v2's words.
             "select permissions on computed field \"{name}\" are auto-derived from the permissions \
              on its returning table \"{}\" and cannot be specified manually",
             table.display_name()
-        )),
+        )
+        .into()),
     }
 }
 

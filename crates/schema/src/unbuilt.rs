@@ -5,7 +5,7 @@ use graphloom_metadata::types::{Source, Table};
 use graphloom_vocab::{Json, JsonObject};
 use serde_json::json;
 
-use crate::Inconsistency;
+use crate::{Inconsistency, Part, Reason};
 
 /// Top-level sections and the kind of their objects.
 const SECTIONS: &[(&str, &str)] = &[
@@ -27,7 +27,7 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
                 .get("name")
                 .and_then(Json::as_str)
                 .unwrap_or_default();
-            let reason = format!("{section} are not built yet");
+            let reason = Reason::unbuilt(format!("{section} are not built yet"));
             found.push(Inconsistency::new(
                 kind,
                 format!("{kind} {name}"),
@@ -42,12 +42,12 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
             .get(*section)
             .filter(|value| !is_empty(value))
         {
-            let reason = format!("{section} is not enforced yet");
+            let reason = Reason::unbuilt(format!("{section} is not enforced yet"));
             found.push(Inconsistency::new(section, *section, reason, value.clone()));
         }
     }
     for role in metadata.inherited_roles.keys() {
-        let reason = "inherited roles are not built yet: the role sees nothing";
+        let reason = Reason::unbuilt("inherited roles are not built yet: the role sees nothing");
         let definition = json!({"role_name": role.as_str()});
         found.push(Inconsistency::new(
             "inherited_role",
@@ -67,7 +67,8 @@ pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
         && !is_empty(replicas)
     {
         let name = format!("read_replicas of source {}", source.name);
-        let reason = "read_replicas are not built yet: every query goes to the primary";
+        let reason =
+            Reason::unbuilt("read_replicas are not built yet: every query goes to the primary");
         let definition = Json::from(source.name.as_str());
         found.push(Inconsistency::new("source", name, reason, definition));
     }
@@ -83,7 +84,7 @@ pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
                 name.trim_matches('"'),
                 source.name
             );
-            let reason = format!("{key} are not built yet");
+            let reason = Reason::unbuilt(format!("{key} are not built yet"));
             found.push(Inconsistency::new(kind, name, reason, object.clone()));
         }
     }
@@ -108,16 +109,18 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
                 .get("name")
                 .and_then(Json::as_str)
                 .unwrap_or_default();
-            let reason = format!("{key} are not built yet");
-            let name = format!("{kind} {name} {place}");
-            found.push(Inconsistency::new(kind, name, reason, object.clone()));
+            let reason = Reason::unbuilt(format!("{key} are not built yet"));
+            let shown = format!("{kind} {name} {place}");
+            let part = Part::Field(table.table.clone(), name.to_owned());
+            let one = Inconsistency::new(kind, shown, reason, object.clone());
+            found.push(one.within(&source.name).about(part));
         }
     }
     found
 }
 
 /// Why a whole table cannot be served, if it says something that is not understood.
-pub(crate) fn table_blocker(table: &Table) -> Option<String> {
+pub(crate) fn table_blocker(table: &Table) -> Option<Reason> {
     const PARTS: &[&str] = &[
         "event_triggers",
         "remote_relationships",
@@ -128,15 +131,19 @@ pub(crate) fn table_blocker(table: &Table) -> Option<String> {
         .iter()
         .find(|(key, value)| !PARTS.contains(&key.as_str()) && !is_empty(value));
     if let Some((key, _)) = extra {
-        return Some(format!("the key {key:?} is not understood"));
+        return Some(Reason::unbuilt(format!(
+            "the key {key:?} is not understood"
+        )));
     }
     unknown_key(&table.configuration.extra)
 }
 
 /// Why an object with unknown keys is not served.
-pub(crate) fn unknown_key(extra: &JsonObject) -> Option<String> {
+pub(crate) fn unknown_key(extra: &JsonObject) -> Option<Reason> {
     let (key, _) = extra.iter().find(|(_, value)| !is_empty(value))?;
-    Some(format!("the key {key:?} is not understood"))
+    Some(Reason::unbuilt(format!(
+        "the key {key:?} is not understood"
+    )))
 }
 
 fn items(value: Option<&Json>) -> &[Json] {

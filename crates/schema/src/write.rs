@@ -14,8 +14,8 @@ use indexmap::IndexMap;
 
 use crate::rule::{RuleContext, compile_rule, preset};
 use crate::table::{TableInfo, exists, granted_columns};
-use crate::unbuilt;
 use crate::webhook::input_webhook;
+use crate::{Reason, unbuilt};
 
 /// A role's right to write in one way, and whom it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,7 +97,7 @@ pub(crate) fn insert_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<InsertPermission>,
-) -> Result<WritePermissionInfo<InsertGrant>, String> {
+) -> Result<WritePermissionInfo<InsertGrant>, Reason> {
     let inner = &permission.permission;
     understood([&permission.extra, &inner.extra])?;
     let webhook = inner.validate_input.as_ref();
@@ -117,7 +117,7 @@ pub(crate) fn update_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<UpdatePermission>,
-) -> Result<WritePermissionInfo<UpdateGrant>, String> {
+) -> Result<WritePermissionInfo<UpdateGrant>, Reason> {
     let inner = &permission.permission;
     understood([&permission.extra, &inner.extra])?;
     let webhook = inner.validate_input.as_ref();
@@ -141,7 +141,7 @@ pub(crate) fn delete_permission(
     context: &dyn RuleContext,
     table: &catalog::Table,
     permission: &Permission<DeletePermission>,
-) -> Result<WritePermissionInfo<DeleteGrant>, String> {
+) -> Result<WritePermissionInfo<DeleteGrant>, Reason> {
     let inner = &permission.permission;
     understood([&permission.extra, &inner.extra])?;
     let webhook = inner.validate_input.as_ref();
@@ -155,7 +155,7 @@ pub(crate) fn delete_permission(
 }
 
 /// A permission with a part that is not understood is not served: it could be a restriction.
-fn understood(extra: [&JsonObject; 2]) -> Result<(), String> {
+fn understood(extra: [&JsonObject; 2]) -> Result<(), Reason> {
     let reason = extra.iter().find_map(|extra| unbuilt::unknown_key(extra));
     reason.map_or(Ok(()), Err)
 }

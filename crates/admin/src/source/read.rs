@@ -144,7 +144,8 @@ async fn read_enums(
         .collect();
     for table in tables {
         let rows = introspect_enum_rows(connection, &table).await?;
-        catalog.enum_rows.insert(table.name.clone(), rows.into());
+        let rows = rows.map(Into::into);
+        catalog.enum_rows.insert(table.name.clone(), rows);
     }
     Ok(())
 }

@@ -94,7 +94,7 @@ pub(crate) fn parse(lines: &[&str]) -> Catalog {
             .collect(),
         enum_rows: values
             .into_iter()
-            .map(|(name, rows)| (name, rows.into()))
+            .map(|(name, rows)| (name, Ok(rows.into())))
             .collect(),
         types,
         ..Catalog::default()

@@ -103,7 +103,7 @@ fn catalogs(facts: &str) -> HashMap<SourceName, CatalogResult> {
         match line.strip_prefix("source ") {
             Some(source) => match source.strip_suffix(" is away") {
                 Some(source) => {
-                    let reason = Err("connection refused".to_owned());
+                    let reason = Err("connection refused".into());
                     catalogs.insert(SourceName::new(source), reason);
                 }
                 None => sources.push((source, Vec::new())),

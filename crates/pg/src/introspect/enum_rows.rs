@@ -11,6 +11,10 @@ use crate::{Connection, PgError, Statement as PgStatement};
 /// An enum of more values than this is no enum; the rest is not read, and the table is refused.
 const ROWS_MAX: i64 = 10_000;
 
+/// A table's rows, or the server's words about why they cannot be read: the fault is the table's, not the
+/// connection's.
+pub type EnumRows = Result<Vec<EnumRow>, String>;
+
 /// Reads the rows of an enum table in the order of their keys.
 ///
 /// A table that cannot be one (no single key column, more than one other column) has no rows here;
@@ -18,21 +22,31 @@ const ROWS_MAX: i64 = 10_000;
 pub async fn introspect_enum_rows(
     connection: &mut Connection,
     table: &Table,
-) -> Result<Vec<EnumRow>, PgError> {
+) -> Result<EnumRows, PgError> {
     let Some(select) = select(table) else {
-        return Ok(Vec::new());
+        return Ok(Ok(Vec::new()));
     };
     let text = print(&Statement::Select(select), Layout::Line);
-    let rows = connection
-        .query_text_rows(&PgStatement::new(text.text()), &[])
-        .await?;
+    let rows = match connection
+        .try_text_rows(&PgStatement::new(text.text()))
+        .await
+    {
+        Ok(rows) => rows,
+        // The server's own words about this table, such as *permission denied for table color*.
+        Err(error) => match error.database() {
+            Some(database) if !error.is_connection_error() => {
+                return Ok(Err(database.message.clone()));
+            }
+            _ => return Err(error),
+        },
+    };
     let rows = rows.into_iter().filter_map(|row| {
         let mut columns = row.into_iter();
         let value = columns.next()??;
         let comment = columns.next().flatten();
         Some(EnumRow { value, comment })
     });
-    Ok(rows.collect())
+    Ok(Ok(rows.collect()))
 }
 
 fn select(table: &Table) -> Option<Select> {

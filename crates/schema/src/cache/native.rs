@@ -16,10 +16,10 @@ use crate::function::ComputedFieldInfo;
 use crate::native::{
     self, LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo, Nested, Refusal,
 };
-use crate::relationship::RelationshipKind;
+use crate::relationship::{RelationshipKind, not_tracked};
 use crate::rule::RuleContext;
 use crate::table::TableInfo;
-use crate::{Inconsistency, Naming, unbuilt};
+use crate::{Inconsistency, Naming, Part, Reason, unbuilt};
 
 /// A source's native part.
 pub(super) struct Native {
@@ -104,12 +104,9 @@ impl SourceBuilder<'_> {
                 }
                 Err(reason) => {
                     let definition = declared.to_json();
-                    self.found.push(Inconsistency::new(
-                        "logical_model",
-                        owner,
-                        reason,
-                        definition,
-                    ));
+                    let part = Part::LogicalModel(name.clone());
+                    let found = Inconsistency::new("logical_model", owner, reason, definition);
+                    self.refuse_object(found.about(part));
                 }
             }
         }
@@ -134,12 +131,14 @@ impl SourceBuilder<'_> {
                     compiled.insert(role.clone(), Arc::new(grant));
                 }
                 Err(reason) => {
-                    let reason = format!(
-                        "in logical model \"{}\": in permission for role \"{role}\": {reason}",
-                        info.name
-                    );
+                    let reason = reason.told(|text| {
+                        let name = &info.name;
+                        format!(
+                            "in logical model \"{name}\": in permission for role \"{role}\": {text}"
+                        )
+                    });
                     let definition = self.model_permission(info, role, permission.to_json());
-                    self.found.push(Inconsistency::new(
+                    self.refuse_object(Inconsistency::new(
                         "select_permission",
                         format!("select_permission {role} in {owner}"),
                         reason,
@@ -195,7 +194,10 @@ impl SourceBuilder<'_> {
                 let declared = self.source.logical_models.get(model);
                 info.zip(declared)
                     .map(|(info, declared)| (&declared.model, info))
-                    .ok_or_else(|| format!("The logical model {model} could not be found"))?
+                    .ok_or_else(|| {
+                        let text = format!("The logical model {model} could not be found");
+                        Reason::needs(Part::LogicalModel(model.clone()), text)
+                    })?
             }
             Returns::Inline(declared) => {
                 let mut info = native::model(name, query.description.as_ref(), declared, catalog)?;
@@ -217,8 +219,10 @@ impl SourceBuilder<'_> {
     fn refuse_query(&mut self, query: &NativeQuery, refusal: Refusal) {
         let name = native::query_owner(&query.root_field_name, &self.source.name);
         let definition = query.to_json();
+        let part = Part::NativeQuery(query.root_field_name.clone());
         let found = Inconsistency::new("native_query", name, refusal.reason, definition);
-        self.found.push(match refusal.message {
+        let found = found.about(part);
+        self.refuse_object(match refusal.message {
             Some(message) => found.with_message(message),
             None => found,
         });
@@ -283,7 +287,7 @@ impl SourceBuilder<'_> {
         }
     }
 
-    fn take_query(&mut self, naming: &Naming, query: &NativeQueryInfo) -> Result<(), String> {
+    fn take_query(&mut self, naming: &Naming, query: &NativeQueryInfo) -> Result<(), Reason> {
         let owner = native::query_owner(&query.name, &self.source.name);
         let namespace = self.source.customization.namespace.as_deref();
         let mut types = Vec::new();
@@ -344,7 +348,7 @@ impl SourceBuilder<'_> {
                             .insert(name, resolved);
                     }
                     Err(reason) => {
-                        self.refuse_relationship(&tracked.table, relationship, kind, &reason);
+                        self.refuse_relationship(&tracked.table, relationship, kind, reason);
                     }
                 }
             }
@@ -356,7 +360,7 @@ impl SourceBuilder<'_> {
 fn query_relationships(
     declared: &NativeQuery,
     info: &NativeQueryInfo,
-) -> Result<IndexMap<String, NativeRelationshipInfo>, String> {
+) -> Result<IndexMap<String, NativeRelationshipInfo>, Reason> {
     let name = &declared.root_field_name;
     let twice: Vec<_> = declared
         .array_relationships
@@ -366,9 +370,9 @@ fn query_relationships(
         .collect();
     if !twice.is_empty() {
         let twice = twice.join(",");
-        return Err(format!(
-            "The native query '{name}' has duplicate relationships: {twice}"
-        ));
+        return Err(
+            format!("The native query '{name}' has duplicate relationships: {twice}").into(),
+        );
     }
     let mut resolved = IndexMap::new();
     for (relationships, kind) in [
@@ -386,10 +390,15 @@ fn query_relationships(
                 Nested::Object => "object",
                 Nested::Array => "array",
             };
-            return Err(format!("Unexpected logical model {kind} field '{field}'."));
+            return Err(format!("Unexpected logical model {kind} field '{field}'.").into());
         }
     }
     Ok(resolved)
+}
+
+fn query_not_tracked(name: &GraphqlName) -> Reason {
+    let text = format!("native query \"{name}\" is not tracked");
+    Reason::needs(Part::NativeQuery(name.clone()), text)
 }
 
 /// Why a relationship of a query cannot be followed.
@@ -397,24 +406,23 @@ fn leads_nowhere(
     relationship: &NativeRelationshipInfo,
     queries: &IndexMap<GraphqlName, NativeQueryInfo>,
     tables: &IndexMap<QualifiedTable, TableInfo>,
-) -> Option<String> {
+) -> Option<Reason> {
     let theirs = relationship.mapping.iter().map(|(_, theirs)| theirs);
     match &relationship.target {
         NativeTarget::Table(name) => {
-            let shown = name.display_name();
             let Some(info) = tables.get(name) else {
-                return Some(format!("table \"{shown}\" is not tracked"));
+                return Some(not_tracked(name));
             };
             let mut theirs = theirs.filter(|column| info.table.column(column).is_none());
-            let column = theirs.next()?;
-            Some(format!("table \"{shown}\" has no field named \"{column}\""))
+            let (column, shown) = (theirs.next()?, name.display_name());
+            Some(format!("table \"{shown}\" has no field named \"{column}\"").into())
         }
         NativeTarget::Query(name) => {
             let Some(query) = queries.get(name) else {
-                return Some(format!("native query \"{name}\" is not tracked"));
+                return Some(query_not_tracked(name));
             };
             let mut reasons = theirs.filter_map(|column| native::has_field(query, column).err());
-            reasons.next()
+            reasons.next().map(Reason::from)
         }
     }
 }
@@ -426,7 +434,7 @@ fn to_query(
     info: &TableInfo,
     naming: &Naming,
     queries: &IndexMap<GraphqlName, NativeQueryInfo>,
-) -> Option<Result<NativeRelationshipInfo, String>> {
+) -> Option<Result<NativeRelationshipInfo, Reason>> {
     let RelationshipUsing::ManualQuery {
         remote_native_query,
         column_mapping,
@@ -440,21 +448,21 @@ fn to_query(
             return Err(reason);
         }
         if let Some(reason) = clash(relationship, kind, info, &info.relationships, naming) {
-            return Err(reason);
+            return Err(reason.into());
         }
         let name = relationship.name.as_str();
         if info.native_relationships.contains_key(name) || info.computed_fields.contains_key(name) {
-            return Err(format!("conflicting definitions for field \"{name}\""));
+            return Err(format!("conflicting definitions for field \"{name}\"").into());
         }
         let field = GraphqlName::parse(name)
             .ok_or_else(|| format!("{name} is not a valid GraphQL name"))?;
         let query = queries
             .get(remote_native_query)
-            .ok_or_else(|| format!("native query \"{remote_native_query}\" is not tracked"))?;
+            .ok_or_else(|| query_not_tracked(remote_native_query))?;
         for (ours, theirs) in column_mapping {
             if info.table.column(ours).is_none() {
                 let table = info.table.name.display_name();
-                return Err(format!("table \"{table}\" has no field named \"{ours}\""));
+                return Err(format!("table \"{table}\" has no field named \"{ours}\"").into());
             }
             native::has_field(query, theirs)?;
         }

@@ -335,7 +335,7 @@ impl<'a> SourceTypes<'a> {
         types: &'a mut Types,
     ) -> Self {
         let mut grants = HashMap::new();
-        for (name, info) in &source.tables {
+        for (name, info) in served(source) {
             let grant = if role.is_admin() {
                 Some(Arc::new(SelectGrant::unrestricted(&info.table)))
             } else {
@@ -361,7 +361,7 @@ impl<'a> SourceTypes<'a> {
     fn build(&mut self) -> IndexMap<GraphqlName, FieldDefinition> {
         let mut roots = IndexMap::new();
         let source = self.source;
-        for (name, info) in &source.tables {
+        for (name, info) in served(source) {
             self.enum_definition(info);
             let Some(grant) = self.grants.get(name).cloned() else {
                 continue;
@@ -391,6 +391,11 @@ impl<'a> SourceTypes<'a> {
     fn type_ref(&self, info: &TableInfo, suffix: &str) -> TypeRef {
         TypeRef::Named(self.type_name(info, suffix))
     }
+}
+
+/// The tables that schemas have.
+fn served(source: &SourceInfo) -> impl Iterator<Item = (&QualifiedTable, &TableInfo)> {
+    source.tables.iter().filter(|(_, info)| info.is_served())
 }
 
 /// An argument or input field without a default.

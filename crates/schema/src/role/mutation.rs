@@ -40,7 +40,7 @@ impl SourceTypes<'_> {
     pub(super) fn mutations(&mut self) -> Fields {
         let mut roots = Fields::new();
         let source = self.source;
-        for info in source.tables.values() {
+        for (_, info) in super::served(source) {
             let insert = self.insert_meaning(info);
             let update = info.update_grant(self.role, self.variant.backend);
             let delete = info.delete_grant(self.role, self.variant.backend);
@@ -290,6 +290,9 @@ impl SourceTypes<'_> {
     ) -> Option<(GraphqlName, InputValueDefinition)> {
         let name = relationship.field.clone()?;
         let target = self.source.tables.get(&relationship.target)?;
+        if !target.is_served() {
+            return None;
+        }
         let insert = self.insert_meaning(target)?;
         let (suffix, order) = match (relationship.kind, relationship.insertion_order) {
             (RelationshipKind::Array, _) => ("arr_rel_insert_input", InsertOrder::AfterMany),

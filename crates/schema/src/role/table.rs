@@ -70,7 +70,7 @@ impl SourceTypes<'_> {
         let is_enum = |name: &QualifiedTable| {
             tables
                 .get(name)
-                .is_some_and(|info| info.enum_rows.is_some())
+                .is_some_and(|info| info.enum_rows.is_some() && info.is_served())
         };
         let table = enumeration::reference(&info.table, column, is_enum)?;
         Some(self.type_name(tables.get(table)?, "enum"))

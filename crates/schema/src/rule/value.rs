@@ -163,7 +163,7 @@ fn list_of_arrays(
 
 /// A column preset: a constant, or a session variable.
 pub(crate) fn preset(ty: &PgType, value: &Json) -> Result<TypedValue, String> {
-    typed(ty, value, Texts::Session).map_err(|refused| refused.0.message().to_owned())
+    typed(ty, value, Texts::Session).map_err(|refused| refused.error.message().to_owned())
 }
 
 fn typed(ty: &PgType, value: &Json, texts: Texts) -> Result<TypedValue, Refused> {
