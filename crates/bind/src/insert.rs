@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use graphloom_catalog::{Column, TypeKind};
-use graphloom_graphql::Value as Literal;
+use graphloom_graphql::{TypeRef, Value as Literal};
 use graphloom_ir::{
     Assumption, CellShape, ConflictAction, ConflictTarget, GivenColumn, Input, Insert,
     InsertColumn, InsertNode, InsertOrder, InsertRelation, Mutation, Observed, OnConflict,
@@ -18,7 +18,7 @@ use graphloom_schema::{
     EnumMeaning, FieldDefinition, InputMeaning, InputValueDefinition, InsertMeaning,
     InsertRelationship,
 };
-use graphloom_vocab::{ColumnName, GraphqlName, Json, PathSegment, Result};
+use graphloom_vocab::{ColumnName, Error, ErrorPath, GraphqlName, Json, PathSegment, Result};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::binder::Binder;
@@ -44,8 +44,14 @@ struct Conflict {
     bound: Option<OnConflict>,
 }
 
-/// Columns whose values follow from the row above.
-type Determined = Vec<Column>;
+/// What is known of rows before they are read.
+struct Above<'d> {
+    /// The columns whose values follow from the row above.
+    columns: &'d [Column],
+    /// Where v2 stands when it inserts the rows, or the row: unlike the position in the input, a row that
+    /// stands where a list is inserted has an index.
+    path: ErrorPath,
+}
 
 impl<'a> Binder<'a> {
     /// `insert_T` and `insert_T_one`.
@@ -73,7 +79,14 @@ impl<'a> Binder<'a> {
                 };
                 let value = binder.peel(value, &argument.ty, false)?;
                 let rows = value.to_input();
-                binder.rows(&mut place, argument, value, &Vec::new())?;
+                let above = Above {
+                    columns: &[],
+                    path: match &argument.ty.nullable() {
+                        TypeRef::List(_) => path.clone(),
+                        _ => path.index(0),
+                    },
+                };
+                binder.rows(&mut place, argument, value, above)?;
                 Ok(rows)
             })
         })?;
@@ -120,10 +133,10 @@ impl<'a> Binder<'a> {
         place: &mut Place<'a>,
         argument: &'a InputValueDefinition,
         value: InputRef<'a>,
-        determined: &Determined,
+        above: Above<'_>,
     ) -> Result<()> {
         let type_name = argument.ty.name();
-        let is_list = matches!(argument.ty.nullable(), graphloom_graphql::TypeRef::List(_));
+        let is_list = matches!(argument.ty.nullable(), TypeRef::List(_));
         self.note_rows(&value, type_name);
         let whole = value.clone();
         match (Self::peek(value), is_list) {
@@ -131,18 +144,18 @@ impl<'a> Binder<'a> {
             (Opened::List(items), true) => {
                 for (index, item) in items.into_iter().enumerate() {
                     self.within_index(index, |binder| {
-                        let location = graphloom_graphql::TypeRef::Named(type_name.clone());
+                        let location = TypeRef::Named(type_name.clone());
                         let item = binder.peel(item, &location.non_null(), false)?;
                         binder.note_rows(&item, type_name);
-                        binder.row(place, item, type_name, determined)
+                        binder.row(place, item, type_name, &above.at(index))
                     })?;
                 }
                 Ok(())
             }
-            (_, true) => {
-                self.within_index(0, |binder| binder.row(place, whole, type_name, determined))
-            }
-            (_, false) => self.row(place, whole, type_name, determined),
+            (_, true) => self.within_index(0, |binder| {
+                binder.row(place, whole, type_name, &above.at(0))
+            }),
+            (_, false) => self.row(place, whole, type_name, &above),
         }
     }
 
@@ -151,7 +164,7 @@ impl<'a> Binder<'a> {
         place: &mut Place<'a>,
         value: InputRef<'a>,
         type_name: &GraphqlName,
-        determined: &Determined,
+        above: &Above<'_>,
     ) -> Result<()> {
         let fields = self.peek_object(value, type_name)?;
         let ty = self.mutation_input(type_name);
@@ -172,7 +185,7 @@ impl<'a> Binder<'a> {
                 InputMeaning::InsertRelationship(relationship) => {
                     let is_there = self.within(&key, |binder| {
                         let value = binder.peel(value, &field.ty, false)?;
-                        binder.related(place, (&key, field), relationship, value)
+                        binder.related(place, (&key, field, value), relationship, &above.path)
                     })?;
                     if is_there && relationship.order == InsertOrder::Before {
                         before.push(relationship);
@@ -181,10 +194,10 @@ impl<'a> Binder<'a> {
                 _ => {}
             }
         }
-        for column in determined {
+        for column in above.columns {
             row.above.push(place.determined(column));
         }
-        self.check_determined(place, &row, &before)?;
+        check_determined(place, &row, &before, &above.path)?;
         for relationship in before {
             for (ours, _) in &relationship.mapping {
                 row.related.push(place.determined(ours));
@@ -192,60 +205,6 @@ impl<'a> Binder<'a> {
         }
         place.add_row(row);
         Ok(())
-    }
-
-    /// A column has one source only.
-    fn check_determined(
-        &mut self,
-        place: &Place<'a>,
-        row: &RowColumns,
-        before: &[&'a InsertRelationship],
-    ) -> Result<()> {
-        let name = |position: &usize| &place.columns[*position].column.name;
-        let twice: Vec<_> = row
-            .given
-            .iter()
-            .filter(|at| row.above.contains(at))
-            .collect();
-        if !twice.is_empty() {
-            let columns = quoted(twice.into_iter().map(name));
-            return self.at_row(|binder| {
-                binder.fail(format!(
-                    "cannot insert {columns} columns as their values are already being determined by \
-                     parent insert"
-                ))
-            });
-        }
-        for relationship in before {
-            let is_given = |column: &&Column| {
-                let known = row.given.iter().chain(&row.above);
-                known.map(name).any(|name| *name == column.name)
-            };
-            let ours = relationship.mapping.iter().map(|(ours, _)| ours);
-            let twice: Vec<_> = ours.filter(is_given).collect();
-            if !twice.is_empty() {
-                let relation = &relationship.name;
-                let columns = quoted(twice.into_iter().map(|column| &column.name));
-                return self.at_row(|binder| {
-                    binder.within(relation, |binder| {
-                        binder.fail(format!(
-                            "cannot insert object relationship \"{relation}\" as {columns} column \
-                             values are already determined"
-                        ))
-                    })
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs a step at the position of the row: one that does not stand in a list is the first.
-    fn at_row<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        match self.path.segments().last() {
-            Some(PathSegment::Index(_)) => step(self),
-            Some(PathSegment::Key(key)) if key == "data" => step(self),
-            _ => self.within_index(0, step),
-        }
     }
 
     /// A column's value: constants are looked at when all rows are read.
@@ -277,9 +236,9 @@ impl<'a> Binder<'a> {
     fn related(
         &mut self,
         place: &mut Place<'a>,
-        (key, field): (&str, &'a InputValueDefinition),
+        (key, field, value): (&str, &'a InputValueDefinition, InputRef<'a>),
         relationship: &'a Arc<InsertRelationship>,
-        value: InputRef<'a>,
+        path: &ErrorPath,
     ) -> Result<bool> {
         let type_name = field.ty.name();
         if self.is_absent(&value) {
@@ -315,21 +274,20 @@ impl<'a> Binder<'a> {
                 binder.related_conflict(below, value, field)
             })?,
         }
-        let determined: Determined = match relationship.order {
-            InsertOrder::Before => Vec::new(),
-            InsertOrder::AfterOne | InsertOrder::AfterMany => {
-                let theirs = relationship
-                    .mapping
-                    .iter()
-                    .map(|(_, theirs)| theirs.clone());
-                theirs.collect()
-            }
+        let path = path.key(&relationship.name).key("data");
+        let theirs = relationship.mapping.iter();
+        let theirs: Vec<_> = theirs.map(|(_, theirs)| theirs.clone()).collect();
+        let (columns, path) = match relationship.order {
+            InsertOrder::Before => (&[][..], path),
+            InsertOrder::AfterOne => (&theirs[..], path.index(0)),
+            InsertOrder::AfterMany => (&theirs[..], path),
         };
+        let above = Above { columns, path };
         let rows_before = below.pattern.len();
         self.deeper(|binder| {
             binder.within(&data_key, |binder| {
                 let value = binder.peel(value, &data.ty, false)?;
-                binder.rows(below, data, value, &determined)
+                binder.rows(below, data, value, above)
             })
         })?;
         Ok(below.pattern.len() > rows_before)
@@ -477,6 +435,22 @@ impl<'a> Binder<'a> {
         let conflict_inputs = conflict_inputs.map(|known| input_json(&known.input, variables));
         let conflict_inputs = conflict_inputs.collect();
         let relations = place.relations.into_iter();
+        let relations = relations.filter(|(_, (_, below))| !below.pattern.is_empty());
+        let relations = relations.map(|(key, (relationship, below))| {
+            let mapping = relationship.mapping.iter();
+            InsertRelation {
+                key: key.into(),
+                name: relationship.name.clone(),
+                order: relationship.order,
+                mapping: mapping
+                    .map(|(ours, theirs)| (ours.name.clone(), theirs.name.clone()))
+                    .collect(),
+                node: self.finish(below),
+            }
+        });
+        let mut relations: Vec<_> = relations.collect();
+        // v2's order; what comes before a row and what comes after it stay apart anyway.
+        relations.sort_by_key(|relation| relation.order == InsertOrder::AfterOne);
         InsertNode {
             target: place.meaning.grant.target().clone(),
             columns: place.columns,
@@ -488,21 +462,7 @@ impl<'a> Binder<'a> {
             conflict_inputs,
             sets,
             pattern,
-            relations: relations
-                .filter(|(_, (_, below))| !below.pattern.is_empty())
-                .map(|(key, (relationship, below))| {
-                    let mapping = relationship.mapping.iter();
-                    InsertRelation {
-                        key: key.into(),
-                        name: relationship.name.clone(),
-                        order: relationship.order,
-                        mapping: mapping
-                            .map(|(ours, theirs)| (ours.name.clone(), theirs.name.clone()))
-                            .collect(),
-                        node: self.finish(below),
-                    }
-                })
-                .collect(),
+            relations,
         }
     }
 
@@ -642,10 +602,15 @@ impl<'a> Place<'a> {
     }
 
     fn determined(&mut self, column: &Column) -> usize {
+        // A preset stands where no related row determines the column.
+        let mut presets = self.meaning.grant.target().presets().iter();
+        let is_preset = presets.any(|preset| preset.column == column.name);
         self.position(WritableOrDetermined {
             name: column.name.clone(),
             ty: column.ty.clone(),
-            may_have_default: column.has_default || matches!(column.ty.kind, TypeKind::Domain(_)),
+            may_have_default: column.has_default
+                || is_preset
+                || matches!(column.ty.kind, TypeKind::Domain(_)),
         })
     }
 
@@ -665,6 +630,54 @@ impl<'a> Place<'a> {
             self.conflicts.push(Conflict { input, bound });
         }
     }
+}
+
+impl Above<'_> {
+    /// Of one row in a list.
+    fn at(&self, index: usize) -> Self {
+        Self {
+            columns: self.columns,
+            path: self.path.index(index),
+        }
+    }
+}
+
+/// A column has one source only.
+fn check_determined(
+    place: &Place<'_>,
+    row: &RowColumns,
+    before: &[&InsertRelationship],
+    path: &ErrorPath,
+) -> Result<()> {
+    let name = |position: &usize| &place.columns[*position].column.name;
+    let given = row.given.iter();
+    let twice: Vec<_> = given.filter(|at| row.above.contains(at)).collect();
+    if !twice.is_empty() {
+        let columns = quoted(twice.into_iter().map(name));
+        let message = format!(
+            "cannot insert {columns} columns as their values are already being determined by \
+             parent insert"
+        );
+        return Err(Error::validation(message).at(path.clone()));
+    }
+    for relationship in before {
+        let is_given = |column: &&Column| {
+            let known = row.given.iter().chain(&row.above);
+            known.map(name).any(|name| *name == column.name)
+        };
+        let ours = relationship.mapping.iter().map(|(ours, _)| ours);
+        let twice: Vec<_> = ours.filter(is_given).collect();
+        if !twice.is_empty() {
+            let relation = &relationship.name;
+            let columns = quoted(twice.into_iter().map(|column| &column.name));
+            let message = format!(
+                "cannot insert object relationship \"{relation}\" as {columns} column values are \
+                 already determined"
+            );
+            return Err(Error::validation(message).at(path.key(relation)));
+        }
+    }
+    Ok(())
 }
 
 fn quoted<'n>(columns: impl Iterator<Item = &'n ColumnName>) -> String {

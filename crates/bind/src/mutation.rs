@@ -108,19 +108,19 @@ impl<'a> Binder<'a> {
             binder.update_arguments(&definition.arguments, given)
         })?;
         let output = self.mutation_output(definition.ty.name(), collected)?;
-        if changes.is_empty() && grant.target().presets().is_empty() {
-            return Ok(Bound::Nothing(nothing(&output).to_string().into()));
-        }
         let webhook = webhook(grant.target().webhook(), || {
             Input::List(vec![given_input(definition, collected)])
         });
-        let update = Mutation::Update(Update {
+        let update = Update {
             target: grant.target().clone(),
             filter,
             changes,
             output,
-        });
-        Ok(Bound::asked(update, webhook))
+        };
+        if update.is_empty() {
+            return Ok(Bound::Nothing(nothing(&update.output).to_string().into()));
+        }
+        Ok(Bound::asked(Mutation::Update(update), webhook))
     }
 
     fn update_many(

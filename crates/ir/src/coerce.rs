@@ -8,6 +8,7 @@ use std::sync::Arc;
 use graphloom_catalog::{PgType, ScalarKind};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, GraphqlName, Json};
 
+use crate::number::{in_digits, whole, with_point, without_exponent};
 use crate::opaque::{self, NodeId};
 use crate::{Coercion, CursorPath};
 
@@ -297,81 +298,16 @@ fn json_path(value: &Json) -> Result<Option<String>, Error> {
     }
 }
 
-/// `1e-30` as `1.0e-30`: the digit makes a difference in how many decimals a result shows, and is v2's.
-fn with_point(text: &str) -> String {
-    match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) if !mantissa.contains('.') => {
-            format!("{mantissa}.0e{exponent}")
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// `-2e-2` as `-0.02`, which is all that Postgres reads as money. Exponents far beyond what money holds are
-/// left as they are, for Postgres to refuse.
-fn without_exponent(text: &str) -> String {
-    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
-        return text.to_owned();
-    };
-    let exponent: Option<i32> = exponent.parse().ok();
-    let Some(exponent) = exponent.filter(|exponent| exponent.abs() <= 64) else {
-        return text.to_owned();
-    };
-    let (sign, digits) = match mantissa.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", mantissa),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let zeros = "0".repeat(usize::try_from(exponent.unsigned_abs()).unwrap_or(0));
-    let padded = match exponent < 0 {
-        true => format!("{zeros}{whole}"),
-        false => format!("{whole}{fraction}{zeros}"),
-    };
-    match exponent < 0 {
-        true => {
-            let (left, right) = padded.split_at(whole.len());
-            format!("{sign}{left}.{right}{fraction}")
-        }
-        false => {
-            let end = whole.len() + zeros.len();
-            let (left, right) = padded.split_at(end);
-            format!("{sign}{left}.{right}0")
-        }
-    }
-}
-
 /// An integer's text, if the number is whole and within bounds; `1.0` and `1e2` are whole.
 fn integer(number: &serde_json::Number, min: i128, max: i128) -> Result<String, Error> {
     let text = number.to_string();
     match whole(&text) {
         Some(value) if value >= min && value <= max => Ok(value.to_string()),
         _ => Err(Error::parse_failed(format!(
-            "The value {text} lies outside the bounds or is not an integer. \
-             Maybe it is a float, or is there integer overflow?"
+            "The value {} lies outside the bounds or is not an integer. \
+             Maybe it is a float, or is there integer overflow?",
+            in_digits(&text)
         ))),
-    }
-}
-
-/// The value of a JSON number's text if it has no fraction and is at all sensible in size.
-fn whole(text: &str) -> Option<i128> {
-    if let Ok(value) = text.parse() {
-        return Some(value);
-    }
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let exponent: i32 = exponent.parse().ok()?;
-    let (integral, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let fraction = fraction.trim_end_matches('0');
-    let shift = exponent - i32::try_from(fraction.len()).ok()?;
-    let digits: i128 = format!("{integral}{fraction}").parse().ok()?;
-    if digits == 0 {
-        return Some(0);
-    }
-    match u32::try_from(shift) {
-        Ok(shift) => digits.checked_mul(10_i128.checked_pow(shift)?),
-        Err(_) => {
-            let divisor = 10_i128.checked_pow(shift.unsigned_abs())?;
-            (digits % divisor == 0).then_some(digits / divisor)
-        }
     }
 }
 
@@ -380,7 +316,8 @@ fn float(number: &serde_json::Number, max: f64) -> Result<String, Error> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value.abs() <= max => Ok(text),
         _ => Err(Error::parse_failed(format!(
-            "The value {text} lies outside the bounds. Is it overflowing the float bounds?"
+            "The value {} lies outside the bounds. Is it overflowing the float bounds?",
+            in_digits(&text)
         ))),
     }
 }

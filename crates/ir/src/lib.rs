@@ -17,6 +17,7 @@ mod geojson;
 mod grant;
 mod json_path;
 mod ltree;
+mod number;
 pub mod opaque;
 mod operation;
 mod premise;

@@ -244,6 +244,13 @@ pub struct Delete {
     pub output: MutationOutput,
 }
 
+impl Update {
+    /// Whether no column would change; there is no statement for that.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.target.presets().is_empty()
+    }
+}
+
 impl Mutation {
     /// The table that is written, if it is known.
     pub fn table(&self) -> Option<&QualifiedTable> {

@@ -7,8 +7,8 @@
 use graphloom_catalog::{PgType, TypeKind};
 use graphloom_ir::{
     BoolExp, Change, ConflictAction, ConflictTarget, Delete, Field, FieldValue, InsertColumn,
-    InsertNode, MutationOutput, OnConflict, ResponseValue, RunValue, SelectArguments, TableAccess,
-    TableSelect, TypedValue, Update, UpdateOperator, UpdateTarget, Value,
+    InsertNode, MutationOutput, OnConflict, Preset, ResponseValue, RunValue, SelectArguments,
+    TableAccess, TableSelect, TypedValue, Update, UpdateOperator, UpdateTarget, Value,
 };
 use graphloom_sql::{
     self as sql, AggregateArguments, Alias, Assignment, BinaryOperator, CaseBranch, CommonTable,
@@ -339,11 +339,22 @@ type Source = (Vec<Name>, InsertRows);
 
 fn column_names(columns: &[&InsertColumn], node: &InsertNode) -> Vec<Name> {
     let given = columns.iter().map(|column| &column.column.name);
-    let presets = node.target.presets().iter().map(|preset| &preset.column);
+    let presets = presets_beside(columns, node);
     given
-        .chain(presets)
+        .chain(presets.map(|preset| &preset.column))
         .map(|name| Name::new(name.as_str()))
         .collect()
+}
+
+/// The presets of columns that rows are not given: what a related row determines wins.
+fn presets_beside<'n>(
+    columns: &[&InsertColumn],
+    node: &'n InsertNode,
+) -> impl Iterator<Item = &'n Preset> {
+    node.target.presets().iter().filter(move |preset| {
+        let mut names = columns.iter().map(|column| &column.column.name);
+        names.all(|name| *name != preset.column)
+    })
 }
 
 /// A column's values as one array of texts.
@@ -363,7 +374,7 @@ fn alike(context: &mut Context, node: &InsertNode, set: &[usize]) -> Source {
         let text = Expr::Column(source, name(at));
         targets.push(Target::unnamed(cast_text(&column.column.ty, text)));
     }
-    for preset in node.target.presets() {
+    for preset in presets_beside(&columns, node) {
         targets.push(Target::unnamed(value(context, &preset.value)));
     }
     let from = match arrays.is_empty() {
@@ -417,16 +428,23 @@ fn written_out(context: &mut Context, node: &InsertNode) -> Source {
     for at in 0..columns.len() {
         arrays.push(cells(context, at));
     }
-    let presets: Vec<_> = node.target.presets().iter().collect();
+    let presets = presets_beside(&columns, node);
     let presets: Vec<_> = presets
-        .into_iter()
         .map(|preset| InsertValue::Given(value(context, &preset.value)))
         .collect();
+    let defaults = columns.iter().map(|column| {
+        let mut presets = node.target.presets().iter();
+        match presets.find(|preset| preset.column == column.column.name) {
+            Some(preset) => InsertValue::Given(value(context, &preset.value)),
+            None => InsertValue::Default,
+        }
+    });
+    let defaults: Vec<_> = defaults.collect();
     let mut rows = Vec::with_capacity(node.pattern.len());
     for (position, set) in node.pattern.iter().enumerate() {
         let set = &node.sets[*set];
         let cell = |(at, column): (usize, &&InsertColumn)| match set.contains(&at) {
-            false => InsertValue::Default,
+            false => defaults[at].clone(),
             true => {
                 let text = Expr::Element(Box::new(arrays[at].clone()), position + 1);
                 InsertValue::Given(cast_text(&column.column.ty, text))

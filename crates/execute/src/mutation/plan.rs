@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use graphloom_ir::{
     ArgumentsWebhook, GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation,
     MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
@@ -12,6 +13,7 @@ use graphloom_plan::{
 };
 use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
 
+use super::run::numbers;
 use super::validate::AskedPlace;
 
 /// A root field that writes.
@@ -30,7 +32,7 @@ pub(crate) enum Work {
     /// An update or a delete.
     Write(WriteStep),
     /// Updates one after the other; the answer is the list of theirs.
-    Many(Vec<WriteStep>),
+    Many(Vec<UpdateStep>),
     /// Rows of a function.
     Call(Prepared, ResultShape),
 }
@@ -47,6 +49,14 @@ pub(crate) struct Prepared {
 pub(crate) struct WriteStatement {
     pub(crate) prepared: Prepared,
     pub(crate) gives: Gives,
+}
+
+/// One of several updates.
+#[derive(Debug)]
+pub(crate) enum UpdateStep {
+    /// It changes nothing; its answer.
+    Nothing(Bytes),
+    Write(WriteStep),
 }
 
 /// An update or a delete.
@@ -144,7 +154,9 @@ impl MutationStep {
         let work = match mutation {
             Mutation::Insert(insert) => Work::Insert(Box::new(InsertStep::of(insert))),
             Mutation::Update(update) => Work::Write(update_step(update)),
-            Mutation::UpdateMany(updates) => Work::Many(updates.iter().map(update_step).collect()),
+            Mutation::UpdateMany(updates) => {
+                Work::Many(updates.iter().map(UpdateStep::of).collect())
+            }
             Mutation::Delete(delete) => {
                 let table = delete.target.table();
                 Work::Write(WriteStep {
@@ -182,8 +194,23 @@ impl MutationStep {
                 texts
             }
             Work::Write(step) => step.texts().collect(),
-            Work::Many(steps) => steps.iter().flat_map(WriteStep::texts).collect(),
+            Work::Many(steps) => {
+                let writes = steps.iter().filter_map(|step| match step {
+                    UpdateStep::Nothing(_) => None,
+                    UpdateStep::Write(write) => Some(write),
+                });
+                writes.flat_map(WriteStep::texts).collect()
+            }
             Work::Call(prepared, _) => vec![prepared],
+        }
+    }
+}
+
+impl UpdateStep {
+    fn of(update: &graphloom_ir::Update) -> Self {
+        match update.is_empty() {
+            true => Self::Nothing(numbers(&update.output, 0).to_string().into()),
+            false => Self::Write(update_step(update)),
         }
     }
 }

@@ -11,7 +11,9 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Ses
 use uuid::Uuid;
 
 use super::insert::Returned;
-use super::plan::{InsertStep, MutationStep, Prepared, Work, WriteStatement, WriteStep};
+use super::plan::{
+    InsertStep, MutationStep, Prepared, UpdateStep, Work, WriteStatement, WriteStep,
+};
 use super::rows::{self, Row, column_literal};
 use super::validate;
 use crate::caller::Trace;
@@ -318,7 +320,12 @@ impl Runner<'_> {
                     if index > 0 {
                         answer.push(b',');
                     }
-                    answer.extend_from_slice(&self.update_or_delete(write).await?);
+                    match write {
+                        UpdateStep::Nothing(nothing) => answer.extend_from_slice(nothing),
+                        UpdateStep::Write(write) => {
+                            answer.extend_from_slice(&self.update_or_delete(write).await?);
+                        }
+                    }
                 }
                 answer.push(b']');
                 Ok(answer.into())
@@ -432,7 +439,7 @@ impl Runner<'_> {
 }
 
 /// An answer without any row.
-fn numbers(output: &MutationOutput, count: u64) -> Json {
+pub(super) fn numbers(output: &MutationOutput, count: u64) -> Json {
     let MutationOutput::Response(fields) = output else {
         return Json::Null;
     };
