@@ -1,66 +1,167 @@
 //! The decision: headers and configuration to a session.
 //!
-//! JSON web tokens and webhooks are not built yet; a server configured for them does not start, so
-//! nothing here has to fall back to something weaker.
+//! An admin secret that was sent decides alone, also where it is wrong; then the token or the webhook;
+//! then the role of those who sent nothing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use graphloom_outbound::Client;
 use graphloom_vocab::{
-    BackendOnly, Error, ErrorCode, Result, RoleName, Session, SessionVariableName,
+    BackendOnly, Error, ErrorCode, Json, Result, RoleName, Session, SessionVariableName,
 };
+use http::HeaderValue;
 
-use crate::{AdminSecret, HeaderLookup, backend_only};
+use crate::jwt::{Fetching, Jwts};
+use crate::webhook::Webhook;
+use crate::{AdminSecret, AuthConfig, HeaderLookup, Observer, backend_only};
 
 const ADMIN_SECRET: &str = "x-hasura-admin-secret";
 const ACCESS_KEY: &str = "x-hasura-access-key";
 const ROLE: &str = "x-hasura-role";
 
-/// How requests are authenticated.
-#[derive(Clone, Debug)]
-pub enum AuthConfig {
-    /// No admin secret is configured: everyone is admin, and every `x-hasura-*` header is believed.
-    Open,
-    /// An admin secret is configured.
-    AdminSecret {
-        /// Any of these is accepted.
-        secrets: Vec<AdminSecret>,
-        /// The role of those who send none; without it they are refused.
-        unauthorized_role: Option<RoleName>,
-    },
+/// Who asks, and what to tell them beside the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Authenticated {
+    /// Who asks.
+    pub session: Session,
+    /// `Set-Cookie` headers of the webhook, for the client.
+    pub set_cookies: Vec<HeaderValue>,
 }
 
-impl AuthConfig {
-    /// Whether an admin secret guards this server.
-    pub fn is_admin_secret_set(&self) -> bool {
-        matches!(self, Self::AdminSecret { .. })
+impl From<Session> for Authenticated {
+    fn from(session: Session) -> Self {
+        Self {
+            session,
+            set_cookies: Vec::new(),
+        }
     }
 }
 
-/// Decides who asks.
-///
-/// Errors: `access-denied` with status 401 for a wrong or missing admin secret; `bad-request` where
-/// `x-hasura-use-backend-only-permissions` is not a boolean.
-pub fn authenticate(
-    config: &AuthConfig,
-    headers: &(impl HeaderLookup + ?Sized),
-) -> Result<Session> {
-    let sent = Sent::read(headers);
-    match config {
-        AuthConfig::Open => sent.trusted_session(),
-        AuthConfig::AdminSecret {
-            secrets,
-            unauthorized_role,
-        } => match (&sent.admin_secret, unauthorized_role) {
-            (Some(secret), _) if any_matches(secrets, secret) => sent.trusted_session(),
-            (Some(_), _) => Err(denied(format!(
-                "invalid \"{ADMIN_SECRET}\"/\"{ACCESS_KEY}\""
-            ))),
-            (None, Some(role)) => Ok(Session::new(role.clone(), sent.variables)),
-            (None, None) => Err(denied(format!(
+/// Why requests cannot be authenticated.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A published key set.
+    #[error("{0}")]
+    Jwk(String),
+}
+
+/// Decides who asks. One per process: it keeps the published keys fresh.
+pub struct Authenticator {
+    mode: Mode,
+}
+
+enum Mode {
+    Open,
+    AdminSecret(Vec<AdminSecret>, Option<RoleName>),
+    Jwt(Vec<AdminSecret>, Jwts, Option<RoleName>),
+    Webhook(Vec<AdminSecret>, Webhook),
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authenticator")
+    }
+}
+
+impl Authenticator {
+    /// Has everything ready that the configuration needs. `jwk_window` is how long after a fetch of
+    /// published keys an unknown key causes no other.
+    pub async fn start(
+        config: AuthConfig,
+        client: Client,
+        observer: Observer,
+        jwk_window: Duration,
+    ) -> Result<Self, StartError> {
+        let mode = match config {
+            AuthConfig::Open => Mode::Open,
+            AuthConfig::AdminSecret {
+                secrets,
+                unauthorized_role,
+            } => Mode::AdminSecret(secrets, unauthorized_role),
+            AuthConfig::Jwt {
+                secrets,
+                jwts,
+                unauthorized_role,
+            } => {
+                let fetching = Fetching {
+                    client,
+                    observer,
+                    window: jwk_window,
+                };
+                let jwts = Jwts::start(&jwts, &fetching).await;
+                Mode::Jwt(secrets, jwts.map_err(StartError::Jwk)?, unauthorized_role)
+            }
+            AuthConfig::Webhook { secrets, hook } => {
+                Mode::Webhook(secrets, Webhook::new(hook, client, observer))
+            }
+        };
+        Ok(Self { mode })
+    }
+
+    /// Whether [`Self::authenticate`] wants the GraphQL request: it then has to be read before anybody
+    /// knows who sent it.
+    pub fn wants_request(&self) -> bool {
+        matches!(&self.mode, Mode::Webhook(_, hook) if hook.wants_request())
+    }
+
+    /// Decides who asks. `graphql` is the request's body where that is wanted and is JSON.
+    ///
+    /// Errors: `access-denied` with status 401 for a wrong or missing admin secret and a webhook's
+    /// refusal; `bad-request` where `x-hasura-use-backend-only-permissions` is not a boolean; those of
+    /// tokens and of the webhook.
+    pub async fn authenticate(
+        &self,
+        headers: &(impl HeaderLookup + Sync + ?Sized),
+        graphql: Option<&Json>,
+    ) -> Result<Authenticated> {
+        let sent = Sent::read(headers);
+        let secrets = match &self.mode {
+            Mode::Open => return sent.trusted_session().map(Authenticated::from),
+            Mode::AdminSecret(secrets, _) | Mode::Jwt(secrets, ..) | Mode::Webhook(secrets, _) => {
+                secrets
+            }
+        };
+        match &sent.admin_secret {
+            Some(secret) if any_matches(secrets, secret) => {
+                return sent.trusted_session().map(Authenticated::from);
+            }
+            Some(_) => {
+                return Err(denied(format!(
+                    "invalid \"{ADMIN_SECRET}\"/\"{ACCESS_KEY}\""
+                )));
+            }
+            None => {}
+        }
+        let unauthorized_role = match &self.mode {
+            Mode::Webhook(_, hook) => return hook.session(headers, graphql).await,
+            Mode::Jwt(_, jwts, unauthorized_role) => {
+                if let Some(session) = jwts.session(headers, sent.role.as_deref()).await? {
+                    return Ok(session.into());
+                }
+                unauthorized_role
+            }
+            Mode::AdminSecret(_, unauthorized_role) => unauthorized_role,
+            Mode::Open => unreachable!("returned above"),
+        };
+        match unauthorized_role {
+            Some(role) => Ok(Session::new(role.clone(), sent.variables).into()),
+            None => Err(self.nothing_sent()),
+        }
+    }
+
+    /// What those are told who sent nothing to know them by.
+    fn nothing_sent(&self) -> Error {
+        match self.mode {
+            Mode::Jwt(..) => Error::new(
+                ErrorCode::InvalidHeaders,
+                "Missing 'Authorization' or 'Cookie' header in JWT authentication mode",
+            ),
+            _ => denied(format!(
                 "\"{ADMIN_SECRET}\"/\"{ACCESS_KEY}\" required, but not found"
-            ))),
-        },
+            )),
+        }
     }
 }
 
@@ -74,7 +175,6 @@ fn any_matches(secrets: &[AdminSecret], candidate: &str) -> bool {
 fn denied(message: String) -> Error {
     Error::new(ErrorCode::AccessDenied, message).with_status(401)
 }
-
 /// What the headers say, before anyone decided to believe it.
 #[derive(Default)]
 struct Sent {
@@ -147,7 +247,21 @@ mod tests {
     }
 
     fn session(config: &AuthConfig, pairs: &[(&str, &str)]) -> Result<Session> {
-        authenticate(config, headers(pairs).as_slice())
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let client = Client::new(graphloom_outbound::ClientOptions::default()).unwrap();
+            let observer = std::sync::Arc::new(|_: &crate::AuthEvent| {});
+            let window = Duration::from_secs(1);
+            let started = Authenticator::start(config.clone(), client, observer, window);
+            let authenticator = started.await.unwrap();
+            let authenticated = authenticator
+                .authenticate(headers(pairs).as_slice(), None)
+                .await?;
+            assert!(authenticated.set_cookies.is_empty());
+            Ok(authenticated.session)
+        })
     }
 
     #[test]

@@ -23,14 +23,14 @@ use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, HttpBody as _};
 use futures_util::FutureExt as _;
-use graphloom_auth::{AuthConfig, authenticate};
+use graphloom_auth::{AuthConfig, Authenticated, Authenticator};
 use graphloom_execute::{Caller, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use crate::envelope;
 use crate::headers::RequestHeaders;
-use crate::log::{HttpEvent, LogType, Logs, RequestMode};
+use crate::log::{HttpEvent, LogType, Logs, RequestMode, request_json};
 use crate::services::Services;
 use crate::settings::{HttpSettings, MetadataQueryLogging, Relay, Settings, WebsocketSettings};
 use crate::websocket::{self, Sockets};
@@ -44,7 +44,8 @@ use route::{AdminApi, GraphqlEndpoint, Route};
 pub struct App {
     pub(crate) settings: HttpSettings,
     pub(crate) websocket: WebsocketSettings,
-    pub(crate) auth: AuthConfig,
+    pub(crate) auth: Authenticator,
+    auth_config: AuthConfig,
     pub(crate) services: Arc<dyn Services>,
     pub(crate) logs: Logs,
     pub(crate) sockets: Sockets,
@@ -55,11 +56,17 @@ pub struct App {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(settings: &Settings, services: Arc<dyn Services>, logs: Logs) -> Arc<Self> {
+    pub fn new(
+        settings: &Settings,
+        auth: Authenticator,
+        services: Arc<dyn Services>,
+        logs: Logs,
+    ) -> Arc<Self> {
         Arc::new(Self {
             settings: settings.http.clone(),
             websocket: settings.websocket.clone(),
-            auth: settings.auth.clone(),
+            auth,
+            auth_config: settings.auth.clone(),
             services,
             logs,
             sockets: Sockets::new(settings.websocket.on_metadata_change),
@@ -118,13 +125,14 @@ impl App {
             Route::Graphql(endpoint) => self.graphql(endpoint, info, request).await,
             Route::GraphqlGet => self.graphql_get(info, request).await,
             Route::Admin(api) => self.admin(api, request).await,
-            Route::Config => self.config(&request),
-            Route::NotBuilt(what) => self.not_built(what, &request),
+            Route::Config => self.config(request.headers()).await,
+            Route::NotBuilt(what) => self.not_built(what, request.headers()).await,
         }
     }
 
-    fn authenticate(&self, request: &Request<Body>) -> Result<Session> {
-        authenticate(&self.auth, &RequestHeaders(request.headers()))
+    /// Who sends a request that is no GraphQL, or whose GraphQL nobody wants to see.
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Authenticated> {
+        self.auth.authenticate(&RequestHeaders(headers), None).await
     }
 
     /// An error as this endpoint and this session see it.
@@ -146,9 +154,12 @@ impl App {
         shape: Shape,
         limit_bytes: usize,
         request: Request<Body>,
-    ) -> Result<(Session, body::ReadBody), Reply> {
-        let session = match self.authenticate(&request) {
-            Ok(session) => session,
+    ) -> Result<(Authenticated, body::ReadBody), Reply> {
+        let (parts, unread) = request.into_parts();
+        let authenticated = self.authenticate(&parts.headers).await;
+        let request = Request::from_parts(parts, unread);
+        let authenticated = match authenticated {
+            Ok(authenticated) => authenticated,
             Err(error) => {
                 let reply = self.refuse(shape, None, error);
                 // What is not read cannot be followed by another request.
@@ -157,13 +168,37 @@ impl App {
             }
         };
         match self.bodies.read(request, limit_bytes).await {
-            Ok(body) => Ok((session, body)),
-            Err(error) => {
-                let closes = error.status() == 413 || error.status() == 408;
-                let reply = self.refuse(shape, Some(session), error);
-                Err(if closes { reply.closing() } else { reply })
-            }
+            Ok(body) => Ok((authenticated, body)),
+            Err(error) => Err(self.refuse_body(shape, Some(authenticated.session), error)),
         }
+    }
+
+    /// The same of a GraphQL request, which the webhook may want to see: then it is read first. What is
+    /// no JSON is not shown to it.
+    async fn session_and_graphql(
+        &self,
+        shape: Shape,
+        request: Request<Body>,
+    ) -> Result<(Authenticated, body::ReadBody), Reply> {
+        let limit_bytes = self.settings.body_limits.graphql_bytes;
+        if !self.auth.wants_request() {
+            return self.session_and_body(shape, limit_bytes, request).await;
+        }
+        let headers = request.headers().clone();
+        let read = self.bodies.read(request, limit_bytes).await;
+        let body = read.map_err(|error| self.refuse_body(shape, None, error))?;
+        let graphql = body.json().ok();
+        let headers = RequestHeaders(&headers);
+        match self.auth.authenticate(&headers, graphql.as_ref()).await {
+            Ok(authenticated) => Ok((authenticated, body)),
+            Err(error) => Err(self.refuse(shape, None, error)),
+        }
+    }
+
+    fn refuse_body(&self, shape: Shape, session: Option<Session>, error: Error) -> Reply {
+        let closes = error.status() == 413 || error.status() == 408;
+        let reply = self.refuse(shape, session, error);
+        if closes { reply.closing() } else { reply }
     }
 
     async fn admin(&self, api: AdminApi, request: Request<Body>) -> Reply {
@@ -176,10 +211,15 @@ impl App {
         let read = self
             .session_and_body(Shape::Api, limit_bytes, request)
             .await;
-        let (session, body) = match read {
+        let (authenticated, body) = match read {
             Ok(read) => read,
             Err(reply) => return reply,
         };
+        let reply = self.admin_body(api, authenticated.session, body).await;
+        reply.with_cookies(authenticated.set_cookies)
+    }
+
+    async fn admin_body(&self, api: AdminApi, session: Session, body: body::ReadBody) -> Reply {
         let json = match body.json() {
             Ok(json) => json,
             Err(error) => return self.refuse(Shape::Api, Some(session), error),
@@ -219,10 +259,11 @@ impl App {
         reply
     }
 
-    fn config(&self, request: &Request<Body>) -> Reply {
-        match self.admin_session(request) {
+    async fn config(&self, headers: &HeaderMap) -> Reply {
+        match self.admin_session(headers).await {
             Ok(session) => {
-                let config = config::config(&self.settings, &self.auth, self.services.config());
+                let config =
+                    config::config(&self.settings, &self.auth_config, self.services.config());
                 let mut reply = Reply::json(envelope::text(&Json::Object(config)));
                 reply.operation.session = Some(session);
                 reply
@@ -231,15 +272,19 @@ impl App {
         }
     }
 
-    fn not_built(&self, what: &'static str, request: &Request<Body>) -> Reply {
-        match self.admin_session(request) {
+    async fn not_built(&self, what: &'static str, headers: &HeaderMap) -> Reply {
+        match self.admin_session(headers).await {
             Ok(session) => self.refuse(Shape::Api, Some(session), not_supported(what)),
             Err((session, error)) => self.refuse(Shape::Api, session, error),
         }
     }
 
-    fn admin_session(&self, request: &Request<Body>) -> Result<Session, (Option<Session>, Error)> {
-        let session = self.authenticate(request).map_err(|error| (None, error))?;
+    async fn admin_session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Session, (Option<Session>, Error)> {
+        let authenticated = self.authenticate(headers).await;
+        let session = authenticated.map_err(|error| (None, error))?.session;
         match admin_only(&session) {
             Ok(()) => Ok(session),
             Err(error) => Err((Some(session), error)),
@@ -249,11 +294,19 @@ impl App {
     /// A query in the URL; without one, what v2 answers to any GET.
     async fn graphql_get(&self, info: &RequestInfo, request: Request<Body>) -> Reply {
         let shape = negotiate::shape(request.headers());
-        let session = match self.authenticate(&request) {
-            Ok(session) => session,
+        let found = get::parse(request.uri().query().unwrap_or(""));
+        // A webhook that looks into requests must not be passed by in a URL.
+        let graphql = match &found {
+            Ok(Some(found)) if self.auth.wants_request() => Some(request_json(found)),
+            _ => None,
+        };
+        let headers = RequestHeaders(request.headers());
+        let authenticated = self.auth.authenticate(&headers, graphql.as_ref()).await;
+        let (session, set_cookies) = match authenticated {
+            Ok(authenticated) => (authenticated.session, authenticated.set_cookies),
             Err(error) => return self.refuse(shape, None, error),
         };
-        let found = match get::parse(request.uri().query().unwrap_or("")) {
+        let found = match found {
             Ok(Some(found)) => found,
             Ok(None) => {
                 return self.refuse(shape, Some(session), graphql::persisted_query_error());
@@ -269,6 +322,7 @@ impl App {
         };
         // The answer is the session's, and a cache does not know which headers make a session.
         reply
+            .with_cookies(set_cookies)
             .keep_refusal_of_get()
             .with_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
@@ -284,29 +338,26 @@ impl App {
             GraphqlEndpoint::V1Alpha1 => Shape::GraphqlWithStatus,
         };
         let content_type = negotiate::check_content_type(shape, request.headers());
-        let limit_bytes = self.settings.body_limits.graphql_bytes;
         let caller = caller(request.headers());
-        let (session, body) = match self.session_and_body(shape, limit_bytes, request).await {
+        let (authenticated, body) = match self.session_and_graphql(shape, request).await {
             Ok(read) => read,
             Err(reply) => return reply,
         };
+        let session = authenticated.session;
         let schema = match endpoint {
             GraphqlEndpoint::V1 | GraphqlEndpoint::V1Alpha1 => Ok(SchemaKind::Standard),
             GraphqlEndpoint::Relay => relay(&self.settings),
         };
-        let schema = match schema {
-            Ok(schema) => schema,
-            Err(error) => return self.refuse(shape, Some(session), error),
-        };
         let requests =
             content_type.and_then(|()| graphql::parse(shape, &body, self.settings.batch_max));
-        let requests = requests.map(|requests| requests.of_schema(schema).of_caller(&caller));
+        let requests =
+            requests.and_then(|requests| Ok(requests.of_schema(schema?).of_caller(&caller)));
         let mut reply = match requests {
             Ok(requests) => self.run(shape, info, &session, &requests).await,
             Err(error) => self.refuse(shape, Some(session), error),
         };
         reply.operation.read_time = body.read_time;
-        reply
+        reply.with_cookies(authenticated.set_cookies)
     }
 
     /// Compression, common headers, the log.

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use graphloom_auth::AuthConfig;
+use graphloom_outbound::Client;
 
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
@@ -27,6 +28,10 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// How requests are authenticated.
     pub auth: AuthConfig,
+    /// How long after a fetch of published keys an unknown key causes no other.
+    pub jwk_window: Duration,
+    /// The client of every call to another server.
+    pub outbound: Client,
     /// Whether bigint, numeric and double precision are shown as strings.
     pub stringify_numeric_types: bool,
     /// Whether a condition whose operand is null is left out.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use graphloom_auth::AuthConfig;
+use graphloom_auth::{AuthConfig, AuthEvent, Authenticator};
 use graphloom_vocab::Session;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::accept::Listener;
 use crate::http::App;
-use crate::log::{Level, Logs};
+use crate::log::{Level, LogType, Logs};
 use crate::options::{CommandLine, Notice, OptionError, SERVE, Values};
 use crate::services::Services;
 use crate::settings::{Api, Settings};
@@ -36,6 +36,9 @@ pub enum Fatal {
         /// What the system says, and what to do about it.
         reason: String,
     },
+    /// The published keys of JSON web tokens.
+    #[error(transparent)]
+    Authentication(#[from] graphloom_auth::StartError),
     /// The database or the metadata in it.
     #[error("{0}")]
     Services(String),
@@ -75,8 +78,9 @@ impl Server {
             logs.startup(Level::Debug, "max_connections", text.into());
             listen.connections_max = places;
         }
+        let auth = start_auth(&settings, &logs).await?;
         let generations = services.generations();
-        let app = App::new(&settings, services, logs);
+        let app = App::new(&settings, auth, services, logs);
         if let Some(generations) = generations {
             tokio::spawn(close_sockets_on_change(Arc::downgrade(&app), generations));
         }
@@ -146,6 +150,49 @@ pub async fn run(server: Server) -> Result<(), Fatal> {
     }
     logs.flush();
     Ok(())
+}
+
+async fn start_auth(settings: &Settings, logs: &Logs) -> Result<Authenticator, Fatal> {
+    let observer = logs.clone();
+    let observer = Arc::new(move |event: &AuthEvent| log_auth(&observer, event));
+    let (config, client) = (settings.auth.clone(), settings.outbound.clone());
+    let started = Authenticator::start(config, client, observer, settings.jwk_window).await;
+    Ok(started?)
+}
+
+fn log_auth(logs: &Logs, event: &AuthEvent) {
+    match event {
+        AuthEvent::JwkFetched { url, keys } => {
+            let message = format!("refreshing JWK from endpoint: {url}");
+            let detail = json!({ "message": message, "usable_keys": keys, "error": null });
+            logs.write(LogType::JwkRefresh, Level::Info, detail);
+        }
+        AuthEvent::JwkFailed { url, reason } => {
+            let message = format!("refreshing JWK from endpoint: {url}");
+            let detail = json!({ "message": message, "error": reason });
+            logs.write(LogType::JwkRefresh, Level::Error, detail);
+        }
+        AuthEvent::Webhook {
+            url,
+            method,
+            status,
+            problem,
+        } => {
+            let level = match (status, problem) {
+                (Some(200), None) => Level::Info,
+                _ => Level::Error,
+            };
+            let detail = json!({
+                "status_code": status,
+                "url": url,
+                "method": method,
+                "http_error": if status.is_none() { problem.as_deref() } else { None },
+                "response": null,
+                "message": if status.is_some() { problem.as_deref() } else { None },
+            });
+            logs.write(LogType::Webhook, level, detail);
+        }
+    }
 }
 
 /// Clients of websockets come back to the new schema.

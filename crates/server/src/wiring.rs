@@ -36,9 +36,8 @@ pub async fn wire(
     logs: &Logs,
 ) -> Result<Arc<dyn Services>, Fatal> {
     let store = open_store(&settings.database, &environment, logs).await?;
-    let client = graphloom_outbound::Client::new(graphloom_outbound::ClientOptions::default());
     let outside = Outside {
-        client: client.map_err(|error| Fatal::Services(error.to_string()))?,
+        client: settings.outbound.clone(),
         environment: environment.clone(),
     };
     let engine = Engine::new(EngineOptions::default()).with_outside(outside);

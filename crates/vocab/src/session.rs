@@ -55,6 +55,8 @@ pub struct Session {
     pub variables: BTreeMap<SessionVariableName, String>,
     /// Whether backend-only permissions apply.
     pub backend_only: BackendOnly,
+    /// When it ends, in seconds since 1970; `None` for never. A websocket is closed then.
+    pub expires_at_s: Option<i64>,
 }
 
 impl Session {
@@ -64,6 +66,7 @@ impl Session {
             role,
             variables,
             backend_only: BackendOnly::Hidden,
+            expires_at_s: None,
         };
         let role_key = SessionVariableName::parse("x-hasura-role").expect("a valid name");
         session

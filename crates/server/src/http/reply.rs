@@ -121,6 +121,15 @@ impl Reply {
         self
     }
 
+    /// The same with the cookies that the authentication webhook sets.
+    pub(crate) fn with_cookies(mut self, cookies: Vec<HeaderValue>) -> Self {
+        let cookies = cookies
+            .into_iter()
+            .map(|cookie| (header::SET_COOKIE, cookie));
+        self.headers.extend(cookies);
+        self
+    }
+
     /// The same as the last answer of its connection: the rest of the request was not read.
     pub(crate) fn closing(self) -> Self {
         self.with_header(header::CONNECTION, HeaderValue::from_static("close"))

@@ -200,6 +200,10 @@ fn given(
     let mut names = option.env.iter();
     names.find_map(|name| {
         let text = environment.get(*name)?;
+        // The proxy variables are everybody's, and everybody takes an empty one for none.
+        if text.is_empty() && !is_ours(name) {
+            return None;
+        }
         Some((Source::Variable((*name).to_owned()), text.clone()))
     })
 }
@@ -212,11 +216,9 @@ fn unknown_variables(
         let mut options = tables.iter().flat_map(|table| table.iter());
         options.any(|option| option.env.contains(&name))
     };
-    let ours =
-        |name: &&String| name.starts_with("HASURA_GRAPHQL_") || name.starts_with("GRAPHLOOM_");
     let mut unknown: Vec<_> = environment
         .keys()
-        .filter(ours)
+        .filter(|name| is_ours(name))
         .filter(|name| !is_known(name))
         .collect();
     unknown.sort();
@@ -224,6 +226,11 @@ fn unknown_variables(
         .into_iter()
         .map(|name| Notice::UnknownVariable(name.clone()))
         .collect()
+}
+
+/// Whether a variable has one of the two prefixes.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("HASURA_GRAPHQL_") || name.starts_with("GRAPHLOOM_")
 }
 
 impl Kind {
@@ -374,9 +381,8 @@ mod tests {
     #[test]
     fn what_guards_and_is_not_built_stops_the_start() {
         for (name, value) in [
-            ("HASURA_GRAPHQL_JWT_SECRET", "{}"),
-            ("HASURA_GRAPHQL_AUTH_HOOK", "http://hook"),
             ("HASURA_GRAPHQL_ENABLE_ALLOWLIST", "true"),
+            ("HASURA_GRAPHQL_ENABLE_MAINTENANCE_MODE", "true"),
         ] {
             let error = resolve(&[], &[(name, value)]).unwrap_err();
             assert!(matches!(error, OptionError::Guard(_)), "{name}: {error}");
@@ -384,6 +390,17 @@ mod tests {
         }
         // At its default it guards nothing.
         assert!(resolve(&[], &[("HASURA_GRAPHQL_ENABLE_ALLOWLIST", "f")]).is_ok());
+    }
+
+    #[test]
+    fn an_empty_proxy_variable_is_none() {
+        let values = resolve(&[], &[("http_proxy", ""), ("HTTP_PROXY", "http://p:1")]).unwrap();
+        assert_eq!(values.text("http-proxy"), Some("http://p:1"));
+        assert!(
+            !resolve(&[], &[("no_proxy", "")])
+                .unwrap()
+                .is_given("no-proxy")
+        );
     }
 
     #[test]

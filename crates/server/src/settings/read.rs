@@ -1,11 +1,11 @@
 //! From the values of the options to typed settings.
 //!
-//! The one place where an option's name meets its meaning. Pure.
+//! The one place where an option's name meets its meaning; `read/auth.rs` has those of authentication.
+//! Pure.
 
 use std::time::Duration;
 
-use graphloom_auth::{AdminSecret, AuthConfig};
-use graphloom_vocab::RoleName;
+mod auth;
 
 use super::{
     Api, BodyLimits, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
@@ -25,7 +25,9 @@ impl Settings {
             websocket: websocket(values),
             log: log(values),
             database: database(values)?,
-            auth: auth(values)?,
+            auth: auth::config(values)?,
+            jwk_window: values.seconds("jwk-window"),
+            outbound: auth::outbound(values)?,
             stringify_numeric_types: values.boolean("stringify-numeric-types"),
             drops_null_operands: values.boolean("v1-boolean-null-collapse"),
             trust_native_queries: values.boolean("disable-native-query-validation"),
@@ -246,49 +248,6 @@ fn url_from_parts(values: &Values) -> Result<Option<String>, OptionError> {
     Ok(Some(url.into()))
 }
 
-fn auth(values: &Values) -> Result<AuthConfig, OptionError> {
-    let secrets = admin_secrets(values)?;
-    let unauthorized_role = values.text("unauthorized-role").map(RoleName::new);
-    match (secrets.is_empty(), unauthorized_role) {
-        (true, Some(_)) => Err(OptionError::Conflict(
-            "--unauthorized-role (HASURA_GRAPHQL_UNAUTHORIZED_ROLE) requires --admin-secret \
-             (HASURA_GRAPHQL_ADMIN_SECRET) or  --access-key (HASURA_GRAPHQL_ACCESS_KEY) to be set"
-                .to_owned(),
-        )),
-        (true, None) => Ok(AuthConfig::Open),
-        (false, unauthorized_role) => Ok(AuthConfig::AdminSecret {
-            secrets,
-            unauthorized_role,
-        }),
-    }
-}
-
-fn admin_secrets(values: &Values) -> Result<Vec<AdminSecret>, OptionError> {
-    if let Some(text) = values.text("admin-secrets") {
-        let wrong = || {
-            values.invalid(
-                "admin-secrets",
-                "expecting a JSON array of texts, none empty",
-            )
-        };
-        let secrets: Vec<String> = serde_json::from_str(text).map_err(|_| wrong())?;
-        // An empty list would leave the server open to everyone.
-        if secrets.is_empty() || secrets.iter().any(String::is_empty) {
-            return Err(wrong());
-        }
-        return Ok(secrets
-            .iter()
-            .map(|secret| AdminSecret::new(secret))
-            .collect());
-    }
-    let names = ["admin-secret", "access-key"];
-    let is_flag = |name: &&str| matches!(values.source(name), Source::Flag(_));
-    let name = names.iter().find(|name| is_flag(name));
-    let name = name.or_else(|| names.iter().find(|name| values.is_given(name)));
-    let secret = name.and_then(|name| values.text(name));
-    Ok(secret.map(AdminSecret::new).into_iter().collect())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
@@ -331,22 +290,6 @@ mod tests {
             database.metadata_url,
             "postgres://me:p%40ss%2Fw@db:1/my%20db"
         );
-    }
-
-    #[test]
-    fn authentication_options_have_to_fit() {
-        let with = |flags: &[&str]| {
-            let url = ["--database-url=postgres://a/b"];
-            settings(&[&url, flags].concat()).map(|settings| settings.auth)
-        };
-        assert!(matches!(with(&[]), Ok(AuthConfig::Open)));
-        assert!(with(&["--access-key=k"]).unwrap().is_admin_secret_set());
-        assert!(with(&["--unauthorized-role=anonymous"]).is_err());
-        for bad in ["[]", "[\"\"]", "x", "{}"] {
-            assert!(with(&[&format!("--admin-secrets={bad}")]).is_err(), "{bad}");
-        }
-        let several = with(&["--admin-secrets=[\"a\",\"b\"]", "--admin-secret=c"]).unwrap();
-        assert!(matches!(several, AuthConfig::AdminSecret { secrets, .. } if secrets.len() == 2));
     }
 
     #[test]

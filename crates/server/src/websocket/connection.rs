@@ -12,13 +12,12 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use graphloom_auth::authenticate;
 use graphloom_execute::{Caller, GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, Json, Session};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::protocol::{ClientMessage, Close, Protocol};
@@ -30,6 +29,8 @@ use crate::log::{OperationOutcome, SocketEvent, SocketEventKind};
 const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a client may take to answer our close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A session that lives longer counts as living this long: a year.
+const SESSION_MAX_S: u64 = 365 * 24 * 60 * 60;
 /// Messages of operations that wait for the writer.
 const OUTBOX_MESSAGES: usize = 16;
 
@@ -55,6 +56,8 @@ pub(crate) struct Connection {
     running: HashMap<String, Running>,
     /// Tells a new operation from an old one of the same name.
     started: u64,
+    /// When the session ends, and the socket with it.
+    expiry: Option<Instant>,
 }
 
 enum State {
@@ -108,6 +111,7 @@ impl Connection {
             caller: Arc::default(),
             running: HashMap::new(),
             started: 0,
+            expiry: None,
         }
     }
 
@@ -160,6 +164,9 @@ impl Connection {
                     // Falling behind on reasons to close is one too.
                     let reason = reason.unwrap_or("Server state changed, restarting the server");
                     return Some(Close::new(1012, reason));
+                }
+                () = sleep_until(self.expiry.unwrap_or_else(Instant::now)), if self.expiry.is_some() => {
+                    return Some(Close::new(1008, "the session has expired"));
                 }
                 () = &mut init_deadline, if matches!(self.state, State::New(_)) => {
                     return Some(self.protocol.init_timeout());
@@ -270,12 +277,13 @@ impl Connection {
             State::Failed(_) | State::Ready(_) => Vec::new(),
         };
         headers.extend(payload);
-        match authenticate(&self.app.auth, headers.as_slice()) {
-            Ok(session) => {
+        match self.app.auth.authenticate(headers.as_slice(), None).await {
+            Ok(authenticated) => {
                 let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
                 let headers = headers.into_iter().map(lower).collect();
                 self.caller = Arc::new(Caller { headers });
-                self.state = State::Ready(Arc::new(session));
+                self.expiry = authenticated.session.expires_at_s.map(instant);
+                self.state = State::Ready(Arc::new(authenticated.session));
                 write(sink, json!({ "type": "connection_ack" }).to_string()).await?;
                 write(sink, self.protocol.keep_alive()).await?;
                 Some(Next::Stay)
@@ -527,6 +535,12 @@ fn error_message(id: &str, payload: Json) -> String {
 
 fn complete_message(id: &str) -> String {
     json!({ "type": "complete", "id": id }).to_string()
+}
+
+/// The same time on our own clock; at once for one that is over.
+fn instant(seconds: i64) -> Instant {
+    let left_s = seconds.saturating_sub(chrono::Utc::now().timestamp());
+    Instant::now() + Duration::from_secs(u64::try_from(left_s).unwrap_or(0).min(SESSION_MAX_S))
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
