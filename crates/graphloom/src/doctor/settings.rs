@@ -30,15 +30,17 @@ pub(crate) struct Checked {
 pub(crate) fn check(line: &CommandLine, mut environment: HashMap<String, String>) -> Checked {
     let mut line = line.clone();
     let mut findings = Vec::new();
-    let values = loop {
-        match Values::resolve(&line, &environment, OPTIONS) {
-            Ok(values) => break Some(values),
-            Err(error) => {
-                findings.push(problem(&error));
-                if !forget(&error, &mut line, &mut environment) {
-                    break None;
-                }
-            }
+    let (values, settings) = loop {
+        let (values, error) = match Values::resolve(&line, &environment, OPTIONS) {
+            Ok(values) => match settings(&values, line.clone(), &environment) {
+                Ok(settings) => break (Some(values), Some(settings)),
+                Err(error) => (Some(values), error),
+            },
+            Err(error) => (None, error),
+        };
+        findings.push(problem(&error));
+        if !forget(&error, &mut line, &mut environment) {
+            break (values, None);
         }
     };
     let mut databases = None;
@@ -50,13 +52,10 @@ pub(crate) fn check(line: &CommandLine, mut environment: HashMap<String, String>
                 .map(|notice| Finding::new(CHECK, State::Warning, notice.to_string())),
         );
         let is_named = local::names_a_database(values);
-        match settings(values, line, &environment, is_named) {
-            Ok(settings) => {
-                // Without a database only `dev` can be meant, which makes a secret.
-                findings.extend(open_to_everyone(&settings).filter(|_| is_named));
-                databases = is_named.then_some(settings.database);
-            }
-            Err(error) => findings.push(problem(&error)),
+        if let Some(settings) = settings {
+            // Without a database only `dev` can be meant, which makes a secret.
+            findings.extend(open_to_everyone(&settings).filter(|_| is_named));
+            databases = is_named.then_some(settings.database);
         }
     }
     if findings.is_empty() {
@@ -74,9 +73,8 @@ fn settings(
     values: &Values,
     mut line: CommandLine,
     environment: &HashMap<String, String>,
-    is_named: bool,
 ) -> Result<Settings, OptionError> {
-    if is_named {
+    if local::names_a_database(values) {
         return Settings::new(values);
     }
     line.flags.push((PLACEHOLDER.0, PLACEHOLDER.1.to_owned()));
