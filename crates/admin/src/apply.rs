@@ -6,6 +6,7 @@
 
 mod computed_field;
 mod function;
+mod inherited_role;
 mod native;
 mod permission;
 mod relationship;
@@ -23,6 +24,7 @@ use crate::dependency::{self, Dependent};
 use crate::error;
 use crate::source::Refresh;
 
+pub(crate) use inherited_role::refuse_cycles;
 pub(crate) use native::{models as logical_models, queries as native_queries};
 pub(crate) use permission::remove as remove_permission;
 pub(crate) use source::{new_source, without_content};
@@ -84,6 +86,8 @@ pub(crate) fn apply(view: View<'_>, change: Change) -> Result<Applied> {
         }
         Change::CreateFunctionPermission(id, role) => function::create_permission(view, &id, &role),
         Change::DropFunctionPermission(id, role) => function::drop_permission(view, &id, &role),
+        Change::AddInheritedRole(role) => inherited_role::add(view, *role),
+        Change::DropInheritedRole(role) => inherited_role::drop(view, &role),
         Change::Native(change) => native::apply(view, *change),
     }
 }
@@ -148,7 +152,7 @@ pub(crate) fn refuse_dependents(
 /// Names of objects as inconsistencies have them.
 pub(crate) mod name {
     use graphloom_schema::RelationshipKind;
-    use graphloom_vocab::{GraphqlName, QualifiedFunction, SourceName};
+    use graphloom_vocab::{GraphqlName, QualifiedFunction, RoleName, SourceName};
 
     use crate::command::{PermissionKind, TableId};
 
@@ -182,6 +186,10 @@ pub(crate) mod name {
 
     pub(crate) fn logical_model(source: &SourceName, name: &GraphqlName) -> String {
         format!("logical_model {name} in source {source}")
+    }
+
+    pub(crate) fn inherited_role(role: &RoleName) -> String {
+        format!("inherited_role {role}")
     }
 
     pub(crate) fn permission(id: &TableId, kind: PermissionKind, role: &str) -> String {

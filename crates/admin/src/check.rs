@@ -56,6 +56,7 @@ pub(crate) fn new_inconsistencies<'a>(
 ) -> Vec<&'a Inconsistency> {
     let known: HashSet<_> = before.inconsistencies.iter().map(id).collect();
     let after = after.inconsistencies.iter();
+    let after = after.filter(|found| found.cause != Cause::Informational);
     after.filter(|found| !known.contains(&id(found))).collect()
 }
 
@@ -78,8 +79,11 @@ pub(crate) fn strict(candidate: &Candidate) -> Result<()> {
 /// The inconsistencies that are the document's own: neither not built yet nor because something else is
 /// not.
 pub(crate) fn faults(all: &[Inconsistency]) -> Vec<&Inconsistency> {
+    let found = all
+        .iter()
+        .filter(|found| found.cause != Cause::Informational);
     let (mut excused, mut faults): (Vec<_>, Vec<_>) =
-        all.iter().partition(|found| found.cause == Cause::Unbuilt);
+        found.partition(|found| found.cause == Cause::Unbuilt);
     let mut parts: HashSet<(&SourceName, &Part)> = HashSet::new();
     while !excused.is_empty() {
         let known = excused.iter();

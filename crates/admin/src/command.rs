@@ -2,9 +2,9 @@
 
 use graphloom_metadata::Document;
 use graphloom_metadata::types::{
-    Comment, ComputedField, DeletePermission, InsertPermission, LogicalModel, NativeQuery,
-    Permission, Relationship, SelectPermission, SourceConfiguration, SourceCustomization,
-    TableConfiguration, UpdatePermission,
+    Comment, ComputedField, DeletePermission, InheritedRole, InsertPermission, LogicalModel,
+    NativeQuery, Permission, Relationship, SelectPermission, SourceConfiguration,
+    SourceCustomization, TableConfiguration, UpdatePermission,
 };
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{
@@ -96,6 +96,8 @@ pub(crate) enum Change {
     SetFunctionConfiguration(FunctionId, JsonObject),
     CreateFunctionPermission(FunctionId, RoleName),
     DropFunctionPermission(FunctionId, RoleName),
+    AddInheritedRole(Box<InheritedRole>),
+    DropInheritedRole(RoleName),
     Native(Box<NativeChange>),
 }
 

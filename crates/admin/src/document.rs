@@ -24,6 +24,7 @@ pub(crate) async fn replace(work: &mut Work, replace: Replace) -> Result<Json> {
         Document::Current(metadata) => metadata,
         Document::Legacy(legacy) => legacy.replace(work.metadata())?,
     };
+    apply::refuse_cycles(&metadata)?;
     let candidate = become_document(work, metadata).await;
     check::conflicts(&check::new_inconsistencies(
         work.schema(),
@@ -116,6 +117,9 @@ fn purge(metadata: &mut Metadata, schema: &SchemaCache) {
     metadata
         .sources
         .retain(|source, _| !is_fault(name::source(source)));
+    metadata
+        .inherited_roles
+        .retain(|role, _| !is_fault(name::inherited_role(role)));
     for source in metadata.sources.values_mut() {
         purge_source(source, &is_fault);
     }

@@ -59,9 +59,8 @@ impl<'a> Binder<'a> {
             InputMeaning::ConditionColumn(column) => {
                 self.comparisons(value, type_name, &Operand::granted(column))
             }
-            InputMeaning::ConditionComputed(call, ty) => {
-                let operand = Operand::computed(call.clone(), ty.clone());
-                self.comparisons(value, type_name, &operand)
+            InputMeaning::ConditionComputed(field) => {
+                self.comparisons(value, type_name, &Operand::computed(field))
             }
             InputMeaning::ConditionComputedRows(rows) => {
                 let condition = self.condition_on(value, type_name)?;

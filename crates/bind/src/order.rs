@@ -47,9 +47,9 @@ impl<'a> Binder<'a> {
                     let target = OrderTarget::Column(column.clone());
                     binder.direction(value, definition, (target, column.ty()))
                 }
-                InputMeaning::OrderComputed(call, ty) => {
-                    let target = OrderTarget::Computed(call.clone());
-                    binder.direction(value, definition, (target, ty))
+                InputMeaning::OrderComputed(field) => {
+                    let target = OrderTarget::Computed(field.clone());
+                    binder.direction(value, definition, (target, &field.ty))
                 }
                 InputMeaning::OrderComputedAggregate(rows) => {
                     let join = rows.join(rows.call.implicit());

@@ -345,17 +345,16 @@ impl<'a> Binder<'a> {
                 self.column(definition, column, *output, collected)
                     .map(FieldValue::Column)
             }
-            FieldMeaning::Computed(call, ty, output) => {
+            FieldMeaning::Computed(computed) => {
                 self.leaf(definition, collected)?;
-                let call = self.call(definition, call, collected)?;
+                let call = self.call(definition, &computed.call, collected)?;
                 let json_path = self.path_argument(definition, collected)?;
-                let (ty, output, mask) = (ty.clone(), *output, None);
                 let field = ComputedSelect {
                     call,
-                    ty,
-                    mask,
+                    ty: computed.ty.clone(),
+                    mask: computed.mask.clone(),
                     json_path,
-                    output,
+                    output: computed.output,
                 };
                 Ok(FieldValue::Computed(field))
             }

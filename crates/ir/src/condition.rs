@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
-use crate::{Distinct, FunctionCall, GrantedColumn, Join, TableAccess, TypedValue};
+use crate::{Distinct, FunctionCall, GrantedCall, GrantedColumn, Join, TableAccess, TypedValue};
 
 /// A condition on a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +88,35 @@ impl BoolExp {
         }
     }
 
+    /// Whether both say the same, whatever order the parts of `_and` and `_or` are written in.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::And(ours), Self::And(theirs)) | (Self::Or(ours), Self::Or(theirs)) => {
+                let covers = |these: &[Self], those: &[Self]| {
+                    let mut these = these.iter();
+                    these.all(|part| those.iter().any(|other| part.is_equivalent(other)))
+                };
+                covers(ours, theirs) && covers(theirs, ours)
+            }
+            (Self::Not(ours), Self::Not(theirs)) => ours.is_equivalent(theirs),
+            (
+                Self::Related { join, condition },
+                Self::Related {
+                    join: other_join,
+                    condition: other_condition,
+                },
+            ) => join == other_join && condition.is_equivalent(other_condition),
+            (
+                Self::Exists { access, condition },
+                Self::Exists {
+                    access: other_access,
+                    condition: other_condition,
+                },
+            ) => access == other_access && condition.is_equivalent(other_condition),
+            _ => self == other,
+        }
+    }
+
     /// Whether it is trivially true.
     pub fn is_always(&self) -> bool {
         matches!(self, Self::And(parts) if parts.iter().all(Self::is_always))
@@ -124,12 +153,12 @@ impl Operand {
         }
     }
 
-    /// A computed field.
-    pub fn computed(call: Arc<FunctionCall>, ty: PgType) -> Self {
+    /// A computed field; its mask comes along.
+    pub fn computed(field: &GrantedCall) -> Self {
         Self {
-            value: OperandValue::Computed(call),
-            ty,
-            mask: None,
+            value: OperandValue::Computed(field.call.clone()),
+            ty: field.ty.clone(),
+            mask: field.mask.clone(),
             cast: None,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_catalog::{Column, PgType, Table};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
-use crate::{BoolExp, Rows};
+use crate::{BoolExp, FunctionCall, Rows};
 
 /// A role's read access to one table: visible columns, row filter, row limit.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,17 @@ pub struct GrantedColumn {
     ty: PgType,
     nullable: bool,
     mask: Option<Arc<BoolExp>>,
+}
+
+/// A computed field that is a value, without arguments of the user's, as the current role may see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantedCall {
+    /// What computes it.
+    pub call: Arc<FunctionCall>,
+    /// What it gives.
+    pub ty: PgType,
+    /// The condition under which it may be seen (inherited roles).
+    pub mask: Option<Arc<BoolExp>>,
 }
 
 /// A table reached under a grant: its row filter comes along and cannot be left behind.

@@ -38,7 +38,7 @@ pub use connection::{
     Split,
 };
 pub use facts::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
-pub use grant::{Aggregations, ColumnGrant, GrantedColumn, SelectGrant, TableAccess};
+pub use grant::{Aggregations, ColumnGrant, GrantedCall, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{
     BoundOperation, OperationKind, RootField, RootMutation, RootValue, SourceQuery,
 };

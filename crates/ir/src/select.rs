@@ -6,8 +6,8 @@ use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
 use crate::{
-    BoolExp, ConnectionSelect, FunctionCall, GrantedColumn, JoinFacts, NodeIdSelect, TableAccess,
-    TypedValue,
+    BoolExp, ConnectionSelect, FunctionCall, GrantedCall, GrantedColumn, JoinFacts, NodeIdSelect,
+    TableAccess, TypedValue,
 };
 
 /// Rows of a table, each as an object of fields.
@@ -133,7 +133,7 @@ pub enum OrderTarget {
     /// A column of the row.
     Column(GrantedColumn),
     /// A computed field of the row.
-    Computed(Arc<FunctionCall>),
+    Computed(Arc<GrantedCall>),
     /// Something of the row an object relationship leads to; null where there is none.
     Object(Join, Box<OrderTarget>),
     /// An aggregate over the rows an array relationship leads to.

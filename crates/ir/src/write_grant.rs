@@ -150,6 +150,10 @@ fn references(table: &Table) -> impl Iterator<Item = Reference> {
     })
 }
 
+fn same_presets(ours: &[Preset], theirs: &[Preset]) -> bool {
+    ours.len() == theirs.len() && ours.iter().all(|preset| theirs.contains(preset))
+}
+
 impl InsertGrant {
     /// Anything: for the admin role only.
     pub fn unrestricted(table: &Table) -> Self {
@@ -197,6 +201,16 @@ impl InsertGrant {
     pub fn with_webhook(mut self, webhook: Option<Arc<InputWebhook>>) -> Self {
         self.target.webhook = webhook;
         self
+    }
+
+    /// Whether both give the same right, whatever order their parts are written in.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.target, &other.target);
+        self.columns == other.columns
+            && ours.table == theirs.table
+            && ours.webhook == theirs.webhook
+            && same_presets(&ours.presets, &theirs.presets)
+            && ours.check.is_equivalent(&theirs.check)
     }
 
     /// The columns that may be given.
@@ -294,6 +308,22 @@ impl UpdateGrant {
         self
     }
 
+    /// Whether both give the same right, whatever order their parts are written in.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.target, &other.target);
+        let same_check = match (&ours.check, &theirs.check) {
+            (None, None) => true,
+            (Some(ours), Some(theirs)) => ours.is_equivalent(theirs),
+            _ => false,
+        };
+        self.columns == other.columns
+            && ours.table == theirs.table
+            && ours.webhook == theirs.webhook
+            && same_presets(&ours.presets, &theirs.presets)
+            && ours.filter.is_equivalent(&theirs.filter)
+            && same_check
+    }
+
     /// The columns that may be changed.
     pub fn columns(&self) -> &[WritableColumn] {
         &self.columns
@@ -353,6 +383,13 @@ impl DeleteGrant {
     pub fn with_webhook(mut self, webhook: Option<Arc<InputWebhook>>) -> Self {
         self.target.webhook = webhook;
         self
+    }
+
+    /// Whether both give the same right.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        self.target.table == other.target.table
+            && self.target.webhook == other.target.webhook
+            && self.target.filter.is_equivalent(&other.target.filter)
     }
 
     /// The rows.

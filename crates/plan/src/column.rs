@@ -29,7 +29,17 @@ pub(crate) fn masked(
     mask: Option<&Arc<BoolExp>>,
 ) -> Expr {
     let value = context.column(row, column);
-    match mask {
+    unmasked(context, row, value, mask)
+}
+
+/// A value of a row, null where the mask is not true.
+pub(crate) fn unmasked(
+    context: &mut Context,
+    row: Alias,
+    value: Expr,
+    mask: Option<&Arc<BoolExp>>,
+) -> Expr {
+    match mask.filter(|mask| !mask.is_always()) {
         None => value,
         Some(mask) => {
             let when = condition(context, Scope::of(row), mask);
@@ -50,11 +60,8 @@ pub(crate) fn selected(context: &mut Context, row: Alias, select: &ColumnSelect)
 
 /// A computed field as it stands in the response.
 pub(crate) fn computed(context: &mut Context, row: Alias, select: &ComputedSelect) -> Expr {
-    let mut expr = call::scalar(context, row, &select.call);
-    if let Some(mask) = &select.mask {
-        let when = condition(context, Scope::of(row), mask);
-        expr = Expr::Case(vec![CaseBranch { when, then: expr }], None);
-    }
+    let expr = call::scalar(context, row, &select.call);
+    let mut expr = unmasked(context, row, expr, select.mask.as_ref());
     if let Some(path) = &select.json_path {
         let path = value(context, path);
         expr = expr.binary(BinaryOperator::HashArrow, path);

@@ -15,7 +15,7 @@ use graphloom_sql::{
 };
 
 use crate::call;
-use crate::column::{granted, masked};
+use crate::column::{granted, masked, unmasked};
 use crate::context::Context;
 use crate::grouped;
 use crate::rows::{self, Link};
@@ -247,7 +247,10 @@ fn compared(
 fn left_side(context: &mut Context, row: Alias, operand: &Operand) -> Expr {
     let value = match operand.value() {
         OperandValue::Column(column) => masked(context, row, column, operand.mask()),
-        OperandValue::Computed(computed) => call::scalar(context, row, computed),
+        OperandValue::Computed(computed) => {
+            let value = call::scalar(context, row, computed);
+            unmasked(context, row, value, operand.mask())
+        }
     };
     match &operand.cast {
         None => value,

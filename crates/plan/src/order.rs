@@ -13,7 +13,7 @@ use graphloom_sql::{
 };
 
 use crate::call;
-use crate::column::granted;
+use crate::column::{granted, unmasked};
 use crate::context::{Context, carry};
 use crate::grouped;
 use crate::rows::{self, Link};
@@ -143,7 +143,10 @@ fn target<'a>(
 ) -> Expr {
     match target {
         ir::OrderTarget::Column(column) => granted(context, row, column),
-        ir::OrderTarget::Computed(computed) => call::scalar(context, row, computed),
+        ir::OrderTarget::Computed(field) => {
+            let value = call::scalar(context, row, &field.call);
+            unmasked(context, row, value, field.mask.as_ref())
+        }
         ir::OrderTarget::Object(join, rest) => {
             let related = find_or_add(context, (row, from), known, join);
             let inside = match join.access.rows() {

@@ -18,6 +18,7 @@ use indexmap::IndexMap;
 
 use crate::conflict::TakenNames;
 use crate::function::{self, ComputedFieldInfo, FunctionInfo};
+use crate::inherit::{InheritedRoles, OwnRoles};
 use crate::native::{LogicalModelInfo, NativeQueryInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
 use crate::role::{RoleSchema, SchemaVariant};
@@ -71,11 +72,13 @@ pub fn build(
     settings: Settings,
 ) -> SchemaCache {
     let mut inconsistencies = unbuilt::of_document(metadata);
+    let roles = InheritedRoles::resolve(metadata, &mut inconsistencies);
     let mut sources = IndexMap::new();
     let mut names = TakenNames::new(metadata, catalogs, settings);
     for source in metadata.sources.values() {
         let mut builder = SourceBuilder {
             source,
+            roles: &roles,
             found: &mut inconsistencies,
             names: &mut names,
         };
@@ -189,6 +192,7 @@ impl RuleContext for Tables<'_> {
 
 struct SourceBuilder<'a> {
     source: &'a Source,
+    roles: &'a InheritedRoles,
     found: &'a mut Vec<Inconsistency>,
     names: &'a mut TakenNames,
 }
@@ -426,7 +430,8 @@ impl SourceBuilder<'_> {
                 None => function::resolve(tracked, catalog, is_tracked),
             };
             match resolved {
-                Ok(info) => {
+                Ok(mut info) => {
+                    self.roles.apply_to_function(&mut info);
                     functions.insert(tracked.function.clone(), info);
                 }
                 Err(reason) => {
@@ -454,7 +459,7 @@ impl SourceBuilder<'_> {
             for (role, permission) in &tracked.select_permissions {
                 match table::select_permission(&context, info, permission) {
                     Ok(permission) => {
-                        select.insert(role.clone(), permission);
+                        select.insert(role.clone(), Arc::new(permission));
                     }
                     Err(reason) => {
                         self.refuse_permission("select_permission", tracked, role, reason);
@@ -468,7 +473,21 @@ impl SourceBuilder<'_> {
             if let Some(info) = tables.get_mut(&name) {
                 info.select_permissions = select;
                 info.write_permissions = write;
+                self.inherited_permissions(info);
             }
+        }
+    }
+
+    fn inherited_permissions(&mut self, info: &mut TableInfo) {
+        let name = &info.table.name;
+        let Some(tracked) = self.source.tables.get(name) else {
+            return;
+        };
+        let shown = name.display_name();
+        let conflicts = self.roles.apply_to_table(info, &OwnRoles::of(tracked));
+        for (role, kind) in conflicts {
+            let conflict = Inconsistency::inherited(&role, kind, &shown, &self.source.name);
+            self.found.push(conflict);
         }
     }
 

@@ -5,11 +5,14 @@
 
 use std::fmt;
 
-use graphloom_vocab::{GraphqlName, Json, QualifiedFunction, QualifiedTable, SourceName};
+use graphloom_vocab::{GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName, SourceName};
 use serde_json::json;
 
 /// Stands before every reason, as v2 has it.
 const PREFIX: &str = "Inconsistent object: ";
+
+/// The kind of conflicts between an inherited role's parents.
+const INHERITED: &str = "inherited role permission inconsistency";
 
 /// An object of metadata that is not served, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +46,8 @@ pub enum Cause {
     Needs(Box<Part>),
     /// It would have a name in schemas that something else has: v2 refuses such a document whole.
     Conflict,
+    /// It is as the document has it and is told so; no change is refused for it.
+    Informational,
 }
 
 /// A part of a source that other objects are made of.
@@ -163,8 +168,36 @@ impl Inconsistency {
         Self { message, ..self }
     }
 
-    /// `{"reason", "name", "type", "definition", "message"?}`.
+    /// A right to write that an inherited role's parents do not agree on, so that the role does not have it.
+    /// It refuses no change: the rest of the role is served.
+    pub(crate) fn inherited(role: &RoleName, kind: &str, table: &str, source: &SourceName) -> Self {
+        let reason = format!(
+            "Could not inherit permission for the role '{role}' for the entity: '{kind} permission, table: \
+             {table}, source: '{source}''"
+        );
+        Self {
+            kind: INHERITED,
+            name: role.as_str().to_owned(),
+            reason,
+            cause: Cause::Informational,
+            source: Some(source.clone()),
+            part: None,
+            definition: json!({"permission_type": kind, "source": source.as_str(), "table": table}),
+            message: None,
+        }
+    }
+
+    /// `{"reason", "name", "type", "definition", "message"?}`; of a conflict between an inherited role's
+    /// parents `{"reason", "name", "type", "entity"}`.
     pub fn to_json(&self) -> Json {
+        if self.kind == INHERITED {
+            return json!({
+                "entity": self.definition,
+                "name": self.name,
+                "reason": self.reason,
+                "type": self.kind,
+            });
+        }
         let mut json = json!({
             "definition": self.definition,
             "name": self.name,

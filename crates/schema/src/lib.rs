@@ -10,6 +10,7 @@ mod definition;
 mod enumeration;
 mod function;
 mod inconsistency;
+mod inherit;
 mod naming;
 mod native;
 mod relationship;
@@ -28,6 +29,7 @@ pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
 pub use inconsistency::{Cause, Inconsistency, Part, Reason};
+pub use inherit::role_cycles;
 pub use naming::{Naming, NamingConvention};
 pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};
@@ -35,11 +37,11 @@ pub use role::{RoleSchema, SchemaKind, SchemaVariant};
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
 pub use scalar::{output, scalar_name};
 pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings};
-pub use table::{ColumnInfo, SelectPermissionInfo, TableInfo};
+pub use table::{ColumnInfo, ComputedGrant, SelectPermissionInfo, TableInfo};
 pub use types::{
-    CallMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning, InputMeaning,
-    InputObjectType, InputValueDefinition, InsertMeaning, InsertRelationship, InterfaceType,
-    MutationForm, NativeArgumentInfo, NativeMeaning, NativePiece, NativeRowsMeaning, NodeTable,
-    ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType, TypeDefinition,
+    CallMeaning, ComputedMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning,
+    InputMeaning, InputObjectType, InputValueDefinition, InsertMeaning, InsertRelationship,
+    InterfaceType, MutationForm, NativeArgumentInfo, NativeMeaning, NativePiece, NativeRowsMeaning,
+    NodeTable, ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType, TypeDefinition,
 };
 pub use write::{WritePermissionInfo, WritePermissions};

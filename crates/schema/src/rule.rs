@@ -9,10 +9,12 @@
 
 mod value;
 
+use std::sync::Arc;
+
 use graphloom_catalog::{Column, PgType, ScalarKind, Table};
 use graphloom_ir::{
-    BoolExp, ColumnScope, Comparison, Join, JoinFacts, Operand, OperandValue, Operator, Rows,
-    TableAccess,
+    BoolExp, ColumnScope, Comparison, GrantedCall, Join, JoinFacts, Operand, OperandValue,
+    Operator, Rows, TableAccess,
 };
 use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTable};
 
@@ -39,13 +41,14 @@ pub trait RuleContext {
         Ok(Operand::in_rule(column))
     }
 
-    /// Refuses a computed field that is not to be seen.
-    fn check_computed_field(
+    /// The condition under which a computed field may be seen, if there is one; refuses one that is not to
+    /// be seen at all. Rules see all of them.
+    fn computed_mask(
         &self,
         _table: &Table,
         _field: &ComputedFieldInfo,
-    ) -> Result<(), Error> {
-        Ok(())
+    ) -> Result<Option<Arc<BoolExp>>, Error> {
+        Ok(None)
     }
 
     /// Another table as it is looked into. Rules see all of its rows.
@@ -256,8 +259,8 @@ impl<'a> Compiler<'a> {
             return condition.map_err(|refused| refused.below(name));
         }
         if let Some(field) = self.context.computed_field(&table.name, name) {
-            self.context.check_computed_field(table, field)?;
-            let condition = self.computed_field(table, field, value, depth);
+            let mask = self.context.computed_mask(table, field)?;
+            let condition = self.computed_field((table, field, mask), value, depth);
             return condition.map_err(|refused| refused.below(name));
         }
         let Some((target, mapping)) = self.context.relationship(&table.name, name) else {
@@ -279,8 +282,7 @@ impl<'a> Compiler<'a> {
 
     fn computed_field(
         &self,
-        table: &Table,
-        field: &ComputedFieldInfo,
+        (table, field, mask): (&Table, &ComputedFieldInfo, Option<Arc<BoolExp>>),
         value: &Json,
         depth: usize,
     ) -> Result<BoolExp, Refused> {
@@ -294,7 +296,11 @@ impl<'a> Compiler<'a> {
         let call = implicit_call(&field.function, &field.arguments, Some(&table.name));
         match &field.returns {
             ComputedReturn::Scalar(ty) => {
-                let operand = Operand::computed(call.into(), ty.base().clone());
+                let operand = Operand::computed(&GrantedCall {
+                    call: call.into(),
+                    ty: ty.base().clone(),
+                    mask,
+                });
                 self.column(table, &operand, value)
             }
             ComputedReturn::Rows(target) => {

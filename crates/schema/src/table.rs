@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graphloom_catalog as catalog;
-use graphloom_ir::{Aggregations, ColumnGrant, SelectGrant};
+use graphloom_ir::{Aggregations, BoolExp, ColumnGrant, SelectGrant};
 use graphloom_metadata::types::{
     self as metadata, Columns, Comment, Permission, SelectPermission, TableConfiguration,
 };
@@ -36,7 +36,7 @@ pub struct TableInfo {
     /// By field.
     pub computed_fields: IndexMap<String, ComputedFieldInfo>,
     /// What each role may read.
-    pub select_permissions: IndexMap<RoleName, SelectPermissionInfo>,
+    pub select_permissions: IndexMap<RoleName, Arc<SelectPermissionInfo>>,
     /// What each role may write.
     pub write_permissions: WritePermissions,
     /// Its rows, sorted, if it is an enum table.
@@ -71,11 +71,27 @@ pub struct SelectPermissionInfo {
     /// What may be read.
     pub grant: Arc<SelectGrant>,
     /// Visible computed fields that are values; rows follow the table they are of.
-    pub computed_fields: Vec<String>,
+    pub computed_fields: Vec<ComputedGrant>,
     /// Which root fields show; `None`: all of them.
     pub query_root_fields: Option<Vec<String>>,
     /// Which root fields of subscriptions show; `None`: all of them.
     pub subscription_root_fields: Option<Vec<String>>,
+}
+
+/// A computed field that a role may see.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ComputedGrant {
+    /// Its name.
+    pub name: String,
+    /// `None`: in every row. Otherwise null where this is not true (inherited roles).
+    pub mask: Option<Arc<BoolExp>>,
+}
+
+impl SelectPermissionInfo {
+    /// A visible computed field.
+    pub fn computed_field(&self, name: &str) -> Option<&ComputedGrant> {
+        self.computed_fields.iter().find(|field| field.name == name)
+    }
 }
 
 impl TableInfo {
@@ -260,9 +276,13 @@ pub(crate) fn select_permission(
         .map(|column| ColumnGrant { column, mask: None })
         .collect();
     let grant = SelectGrant::from_permission(table, &columns, filter, limit, aggregations);
+    let computed_fields = select.computed_fields.iter().map(|name| ComputedGrant {
+        name: name.clone(),
+        mask: None,
+    });
     Ok(SelectPermissionInfo {
         grant: Arc::new(grant),
-        computed_fields: select.computed_fields.clone(),
+        computed_fields: computed_fields.collect(),
         query_root_fields: select.query_root_fields.clone(),
         subscription_root_fields: select.subscription_root_fields.clone(),
     })

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use graphloom_catalog::{self as catalog, PgType};
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
-    AggregateFunction, DeleteGrant, Direction, FunctionCall, GrantedColumn, InsertGrant,
-    InsertOrder, Join, JoinFacts, NativeStatement, NodeIdSelect, Nulls, Operator, Output, PageFact,
-    Rows, SelectGrant, UpdateGrant, UpdateOperator, WritableColumn,
+    AggregateFunction, BoolExp, DeleteGrant, Direction, FunctionCall, GrantedCall, GrantedColumn,
+    InsertGrant, InsertOrder, Join, JoinFacts, NativeStatement, NodeIdSelect, Nulls, Operator,
+    Output, PageFact, Rows, SelectGrant, UpdateGrant, UpdateOperator, WritableColumn,
 };
 use graphloom_vocab::{
     ColumnName, ConstraintName, GraphqlName, QualifiedFunction, QualifiedTable, SourceName,
@@ -152,7 +152,7 @@ pub enum InputMeaning {
     /// A relationship in a condition.
     ConditionRelationship(Arc<RelationshipMeaning>),
     /// A computed value in a condition.
-    ConditionComputed(Arc<FunctionCall>, PgType),
+    ConditionComputed(Arc<GrantedCall>),
     /// Computed rows in a condition.
     ConditionComputedRows(Arc<RowsMeaning>),
     /// An array relationship's aggregate in a condition.
@@ -194,7 +194,7 @@ pub enum InputMeaning {
     /// A column to sort by.
     OrderColumn(GrantedColumn),
     /// A computed value to sort by.
-    OrderComputed(Arc<FunctionCall>, PgType),
+    OrderComputed(Arc<GrantedCall>),
     /// Computed rows' aggregate to sort by.
     OrderComputedAggregate(Arc<RowsMeaning>),
     /// An object relationship to sort by.
@@ -328,7 +328,7 @@ pub enum FieldMeaning {
     /// `returning`.
     Returning,
     /// A computed field that is a value.
-    Computed(Arc<CallMeaning>, PgType, Output),
+    Computed(Arc<ComputedMeaning>),
     /// A computed field that is rows.
     ComputedRows(Arc<RowsMeaning>),
     /// An object relationship.
@@ -509,6 +509,19 @@ pub struct RowsMeaning {
     pub grant: Arc<SelectGrant>,
     /// What returns them.
     pub call: CallMeaning,
+}
+
+/// A computed field that is a value, as the role may see it.
+#[derive(Clone, Debug)]
+pub struct ComputedMeaning {
+    /// What computes it.
+    pub call: CallMeaning,
+    /// What it gives.
+    pub ty: PgType,
+    /// The condition under which it may be seen (inherited roles).
+    pub mask: Option<Arc<BoolExp>>,
+    /// Its form in the response.
+    pub output: Output,
 }
 
 impl CallMeaning {

@@ -3,7 +3,6 @@
 use graphloom_metadata::Metadata;
 use graphloom_metadata::types::{Source, Table};
 use graphloom_vocab::{Json, JsonObject};
-use serde_json::json;
 
 use crate::{Inconsistency, Part, Reason};
 
@@ -45,16 +44,6 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
             let reason = Reason::unbuilt(format!("{section} is not enforced yet"));
             found.push(Inconsistency::new(section, *section, reason, value.clone()));
         }
-    }
-    for role in metadata.inherited_roles.keys() {
-        let reason = Reason::unbuilt("inherited roles are not built yet: the role sees nothing");
-        let definition = json!({"role_name": role.as_str()});
-        found.push(Inconsistency::new(
-            "inherited_role",
-            format!("inherited_role {role}"),
-            reason,
-            definition,
-        ));
     }
     found
 }

@@ -18,12 +18,21 @@ use crate::webhook::input_webhook;
 use crate::{Reason, unbuilt};
 
 /// A role's right to write in one way, and whom it is for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct WritePermissionInfo<G> {
     /// What may be written.
     pub grant: Arc<G>,
     /// Whether only backends have it.
     pub backend_only: bool,
+}
+
+impl<G> Clone for WritePermissionInfo<G> {
+    fn clone(&self) -> Self {
+        Self {
+            grant: self.grant.clone(),
+            backend_only: self.backend_only,
+        }
+    }
 }
 
 /// What roles may write of one table.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use graphloom_catalog::{Column, Table};
-use graphloom_ir::{GrantedColumn, Operand, SelectGrant, TableAccess};
+use graphloom_ir::{BoolExp, GrantedColumn, Operand, SelectGrant, TableAccess};
 use graphloom_schema::{
     ComputedFieldInfo, ComputedReturn, RuleContext, SourceInfo, TableInfo, Texts, Through,
 };
@@ -115,24 +115,25 @@ impl RuleContext for Sight<'_> {
         Ok(Operand::granted(column))
     }
 
-    fn check_computed_field(&self, table: &Table, field: &ComputedFieldInfo) -> Result<()> {
+    fn computed_mask(
+        &self,
+        table: &Table,
+        field: &ComputedFieldInfo,
+    ) -> Result<Option<Arc<BoolExp>>> {
         // Rows are guarded by the permission on their table.
         if self.role.is_admin() || matches!(field.returns, ComputedReturn::Rows(_)) {
-            return Ok(());
+            return Ok(None);
         }
         let info = self.source.tables.get(&table.name);
         let permission = info.and_then(|info| info.select_permissions.get(self.role));
         let (role, name) = (self.role, &field.field);
-        let is_granted = permission.is_some_and(|permission| {
-            let mut granted = permission.computed_fields.iter();
-            granted.any(|granted| granted == name.as_str())
-        });
-        if is_granted {
-            return Ok(());
-        }
-        Err(denied(format!(
-            "role \"{role}\" does not have permission to select computed field \"{name}\""
-        )))
+        let granted = permission.and_then(|permission| permission.computed_field(name.as_str()));
+        let granted = granted.ok_or_else(|| {
+            denied(format!(
+                "role \"{role}\" does not have permission to select computed field \"{name}\""
+            ))
+        })?;
+        Ok(granted.mask.clone())
     }
 
     fn access(&self, table: &QualifiedTable, through: Through<'_>) -> Result<TableAccess> {

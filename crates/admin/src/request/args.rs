@@ -2,7 +2,7 @@
 //!
 //! Keys of a command that nobody knows are passed over, as v2 does.
 
-use graphloom_metadata::types::{Permission, Relationship, TableConfiguration};
+use graphloom_metadata::types::{InheritedRole, Permission, Relationship, TableConfiguration};
 use graphloom_metadata::{Decode, Document, Fields};
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, SourceName};
@@ -30,6 +30,14 @@ pub(super) fn of_document(name: &str) -> Option<Decoder> {
         "drop_inconsistent_metadata" => |_| Ok(Command::DropInconsistent),
         "get_catalog_state" => |_| Ok(Command::GetCatalogState),
         "set_catalog_state" => set_catalog_state,
+        "add_inherited_role" => |json| {
+            let role = Box::new(InheritedRole::decode(json)?);
+            Ok(Command::Change(Change::AddInheritedRole(role)))
+        },
+        "drop_inherited_role" => |json| {
+            let role = Fields::of(json, "DropInheritedRole")?.required("role_name")?;
+            Ok(Command::Change(Change::DropInheritedRole(role)))
+        },
         _ => return None,
     })
 }

@@ -76,8 +76,6 @@ const DOCUMENT: &[&str] = &[
     "remove_api_limits",
     "set_metrics_config",
     "remove_metrics_config",
-    "add_inherited_role",
-    "drop_inherited_role",
     "add_host_to_tls_allowlist",
     "drop_host_from_tls_allowlist",
     "dump_internal_state",

@@ -28,6 +28,7 @@ const WORLDS: &[(&str, &[&str])] = &[
     ("functions", &["admin", "user"]),
     ("taken_names", &["admin"]),
     ("two_tenants", &["admin", "user"]),
+    ("inherited", &["staff_auditor", "everyone"]),
 ];
 
 /// Every world with every role of it, made once.

@@ -87,8 +87,9 @@ impl Audit<'_> {
         assert_eq!(join.access.table(), target.table());
     }
 
-    /// A computed field takes the row it stands in and nothing else of another table.
-    fn call(&self, table: &QualifiedTable, call: &FunctionCall) {
+    /// A computed field takes the row it stands in and nothing else of another table, and is masked as the
+    /// permission says.
+    fn call(&self, table: &QualifiedTable, call: &FunctionCall, mask: Option<&Arc<BoolExp>>) {
         for argument in &call.arguments {
             if let ArgumentValue::Row(row) = &argument.value {
                 assert_eq!(row, table, "{:?}", call.function);
@@ -96,9 +97,9 @@ impl Audit<'_> {
         }
         let info = &self.source.tables[table];
         let permission = info.select_permissions.get(self.role);
-        let granted = |name: &str| {
-            self.role.is_admin()
-                || permission.is_some_and(|p| p.computed_fields.iter().any(|c| c == name))
+        let granted = |name: &str| match permission.and_then(|p| p.computed_field(name)) {
+            Some(granted) => granted.mask.as_ref() == mask,
+            None => self.role.is_admin() && mask.is_none(),
         };
         let mut fields = info.computed_fields.iter();
         assert!(
@@ -145,7 +146,9 @@ impl Audit<'_> {
             match &field.value {
                 FieldValue::Constant(_) => {}
                 FieldValue::Column(column) => self.granted(table, &column.column),
-                FieldValue::Computed(computed) => self.call(table, &computed.call),
+                FieldValue::Computed(computed) => {
+                    self.call(table, &computed.call, computed.mask.as_ref());
+                }
                 FieldValue::Object(join, select) | FieldValue::Array(join, select) => {
                     self.join(join, &select.access);
                     self.select(select);
@@ -275,7 +278,7 @@ impl Audit<'_> {
     fn order(&self, table: &QualifiedTable, target: &OrderTarget) {
         match target {
             OrderTarget::Column(column) => self.granted(table, column),
-            OrderTarget::Computed(call) => self.call(table, call),
+            OrderTarget::Computed(field) => self.call(table, &field.call, field.mask.as_ref()),
             OrderTarget::Object(join, inner) => {
                 self.access(&join.access);
                 self.order(join.access.table(), inner);
@@ -300,9 +303,15 @@ impl Audit<'_> {
             }
             BoolExp::Not(inner) => self.condition(table, inner),
             BoolExp::Column(condition) => {
+                let mask = condition.operand.mask();
                 match condition.operand.value() {
-                    OperandValue::Column(column) => self.column(table, column),
-                    OperandValue::Computed(call) => self.call(table, call),
+                    OperandValue::Column(column) => {
+                        self.column(table, column);
+                        let grant = self.grant(table);
+                        let granted = grant.column(column).and_then(GrantedColumn::mask);
+                        assert_eq!(granted, mask, "{column}");
+                    }
+                    OperandValue::Computed(call) => self.call(table, call, mask),
                 }
                 let other = matches!(condition.comparison, Comparison::Column { .. });
                 assert!(!other, "column comparison is for rules only");

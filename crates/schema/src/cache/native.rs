@@ -147,6 +147,8 @@ impl SourceBuilder<'_> {
                 }
             }
         }
+        let own = declared.select_permissions.keys().cloned().collect();
+        self.roles.apply_to_model(&info.rows, &mut compiled, &own);
         info.select_permissions = compiled;
     }
 

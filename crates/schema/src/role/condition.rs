@@ -62,12 +62,13 @@ impl SourceTypes<'_> {
             }
         }
         for computed in self.visible_computed(info) {
-            let Some(call) = Self::computed_call(info, computed) else {
+            if !computed.takes_no_arguments() {
                 continue;
-            };
+            }
             let field = match &computed.returns {
                 ComputedReturn::Scalar(ty) => self.comparison_type(ty).map(|comparison| {
-                    let meaning = InputMeaning::ConditionComputed(call.into(), ty.base().clone());
+                    let value = self.computed_value(info, computed, ty.base());
+                    let meaning = InputMeaning::ConditionComputed(value);
                     input(None, comparison, meaning)
                 }),
                 ComputedReturn::Rows(target) => {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use graphloom_catalog::PgType;
 use graphloom_graphql::TypeRef;
-use graphloom_ir::{Aggregations, FunctionCall, SelectGrant};
+use graphloom_ir::{Aggregations, BoolExp, GrantedCall, SelectGrant};
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
@@ -14,7 +15,7 @@ use crate::function::{
 use crate::naming::Identifier;
 use crate::table::{TableInfo, described};
 use crate::types::{
-    CallMeaning, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType,
+    CallMeaning, ComputedMeaning, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType,
     InputValueDefinition, RootKind, RowsMeaning, TypeDefinition,
 };
 use crate::{FunctionPermissions, scalar};
@@ -233,25 +234,35 @@ impl SourceTypes<'_> {
         let visible = |field: &&ComputedFieldInfo| match &field.returns {
             ComputedReturn::Rows(table) => self.grants.contains_key(table),
             ComputedReturn::Scalar(_) => {
+                let name = field.field.as_str();
                 self.role.is_admin()
-                    || granted.is_some_and(|granted| {
-                        granted
-                            .computed_fields
-                            .iter()
-                            .any(|name| name == field.field.as_str())
-                    })
+                    || granted.is_some_and(|granted| granted.computed_field(name).is_some())
             }
         };
         info.computed_fields.values().filter(visible).collect()
     }
 
-    /// The call of a computed field where no arguments can be given.
-    pub(super) fn computed_call(
+    /// The condition under which the role may see a computed field.
+    fn computed_mask(&self, info: &TableInfo, field: &ComputedFieldInfo) -> Option<Arc<BoolExp>> {
+        let permission = info.select_permissions.get(self.role)?;
+        permission
+            .computed_field(field.field.as_str())?
+            .mask
+            .clone()
+    }
+
+    /// A computed field that is a value, where no arguments can be given.
+    pub(super) fn computed_value(
+        &self,
         info: &TableInfo,
         field: &ComputedFieldInfo,
-    ) -> Option<FunctionCall> {
-        let meaning = call_meaning(info, field);
-        field.takes_no_arguments().then(|| meaning.implicit())
+        ty: &PgType,
+    ) -> Arc<GrantedCall> {
+        Arc::new(GrantedCall {
+            call: Arc::new(call_meaning(info, field).implicit()),
+            ty: ty.clone(),
+            mask: self.computed_mask(info, field),
+        })
     }
 
     /// Computed rows as the role may read them.
@@ -296,8 +307,12 @@ impl SourceTypes<'_> {
                     arguments.insert(GraphqlName::new("path"), path);
                 }
                 let output = scalar::output(ty, self.settings.numerics);
-                let call = Arc::new(call_meaning(info, field));
-                let meaning = FieldMeaning::Computed(call, ty.clone(), output);
+                let meaning = FieldMeaning::Computed(Arc::new(ComputedMeaning {
+                    call: call_meaning(info, field),
+                    ty: ty.clone(),
+                    mask: self.computed_mask(info, field),
+                    output,
+                }));
                 Some(FieldDefinition {
                     description,
                     arguments,

@@ -53,12 +53,13 @@ impl SourceTypes<'_> {
             }
         }
         for computed in self.visible_computed(info) {
-            let Some(call) = Self::computed_call(info, computed) else {
+            if !computed.takes_no_arguments() {
                 continue;
-            };
+            }
             match &computed.returns {
                 ComputedReturn::Scalar(ty) => {
-                    let meaning = InputMeaning::OrderComputed(call.into(), ty.clone());
+                    let value = self.computed_value(info, computed, ty);
+                    let meaning = InputMeaning::OrderComputed(value);
                     fields.insert(
                         computed.field.clone(),
                         input(None, direction.clone(), meaning),
