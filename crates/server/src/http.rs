@@ -13,6 +13,7 @@ mod graphql;
 pub(crate) mod hosts;
 mod info;
 mod negotiate;
+mod persisted;
 mod reply;
 mod route;
 
@@ -30,13 +31,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 
 use crate::envelope;
 use crate::headers::RequestHeaders;
-use crate::log::{HttpEvent, LogType, Logs, RequestMode, request_json};
+use crate::log::{HttpEvent, LogType, Logs, RequestMode};
 use crate::services::Services;
 use crate::settings::{HttpSettings, MetadataQueryLogging, Relay, Settings, WebsocketSettings};
 use crate::websocket::{self, Sockets};
 
 use body::BodyReader;
 pub(crate) use info::RequestInfo;
+use persisted::PersistedQueries;
 pub(crate) use reply::{Reply, Shape};
 use route::{AdminApi, GraphqlEndpoint, Route};
 
@@ -52,6 +54,7 @@ pub struct App {
     /// Whether it was said that no client can be let in.
     pub(crate) full: AtomicBool,
     bodies: BodyReader,
+    persisted: PersistedQueries,
 }
 
 impl App {
@@ -72,6 +75,7 @@ impl App {
             sockets: Sockets::new(settings.websocket.on_metadata_change),
             full: AtomicBool::new(false),
             bodies: BodyReader::new(settings.http.body_timeout, settings.http.body_memory_bytes),
+            persisted: PersistedQueries::new(settings.http.persisted),
         })
     }
 
@@ -178,6 +182,7 @@ impl App {
     async fn session_and_graphql(
         &self,
         shape: Shape,
+        persisted: Option<&PersistedQueries>,
         request: Request<Body>,
     ) -> Result<(Authenticated, body::ReadBody), Reply> {
         let limit_bytes = self.settings.body_limits.graphql_bytes;
@@ -186,11 +191,23 @@ impl App {
         }
         let headers = request.headers().clone();
         let read = self.bodies.read(request, limit_bytes).await;
-        let body = read.map_err(|error| self.refuse_body(shape, None, error))?;
-        let graphql = body.json().ok();
+        let mut body = read.map_err(|error| self.refuse_body(shape, None, error))?;
+        let mut graphql = body.json().ok();
+        // What a webhook that looks into requests is shown is what runs: hashes are looked up here.
+        let looked_up = match (&mut graphql, persisted) {
+            (Some(json), Some(persisted)) => {
+                let looked_up = persisted.look_up(json);
+                body.bytes = json.to_string().into();
+                looked_up
+            }
+            _ => Ok(()),
+        };
         let headers = RequestHeaders(&headers);
         match self.auth.authenticate(&headers, graphql.as_ref()).await {
-            Ok(authenticated) => Ok((authenticated, body)),
+            Ok(authenticated) => match looked_up {
+                Ok(()) => Ok((authenticated, body)),
+                Err(error) => Err(self.refuse(shape, Some(authenticated.session), error)),
+            },
             Err(error) => Err(self.refuse(shape, None, error)),
         }
     }
@@ -294,11 +311,15 @@ impl App {
     /// A query in the URL; without one, what v2 answers to any GET.
     async fn graphql_get(&self, info: &RequestInfo, request: Request<Body>) -> Reply {
         let shape = negotiate::shape(request.headers());
-        let found = get::parse(request.uri().query().unwrap_or(""));
-        // A webhook that looks into requests must not be passed by in a URL.
-        let graphql = match &found {
-            Ok(Some(found)) if self.auth.wants_request() => Some(request_json(found)),
-            _ => None,
+        let query_string = request.uri().query().unwrap_or("");
+        let mut found = get::parse(query_string, &self.persisted);
+        // A webhook that looks into requests must not be passed by in a URL, nor by a hash.
+        let (looked_up, graphql) = match &mut found {
+            Ok(Some(parameters)) if self.auth.wants_request() => {
+                let looked_up = self.persisted.look_up(parameters);
+                (looked_up, Some(parameters.clone()))
+            }
+            _ => (Ok(()), None),
         };
         let headers = RequestHeaders(request.headers());
         let authenticated = self.auth.authenticate(&headers, graphql.as_ref()).await;
@@ -306,15 +327,16 @@ impl App {
             Ok(authenticated) => (authenticated.session, authenticated.set_cookies),
             Err(error) => return self.refuse(shape, None, error),
         };
-        let found = match found {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                return self.refuse(shape, Some(session), graphql::persisted_query_error());
-            }
+        let parameters = match found {
+            Ok(Some(parameters)) => parameters,
+            Ok(None) => return self.refuse(shape, Some(session), persisted::not_supported()),
             Err(error) => return self.refuse(shape, Some(session), error),
         };
-        let reply = match get::guard(request.headers()) {
-            Ok(()) => {
+        // Before the store is looked at: a page of another site shall not fill it either.
+        let guarded = get::guard(request.headers()).and(looked_up);
+        let found = guarded.and_then(|()| get::request(parameters, &self.persisted));
+        let reply = match found {
+            Ok(found) => {
                 let requests = graphql::Requests::One(found);
                 self.run(shape, info, &session, &requests).await
             }
@@ -339,7 +361,13 @@ impl App {
         };
         let content_type = negotiate::check_content_type(shape, request.headers());
         let caller = caller(request.headers());
-        let (authenticated, body) = match self.session_and_graphql(shape, request).await {
+        // As in v2, of one endpoint alone.
+        let persisted = match endpoint {
+            GraphqlEndpoint::V1 => Some(&self.persisted),
+            GraphqlEndpoint::V1Alpha1 | GraphqlEndpoint::Relay => None,
+        };
+        let read = self.session_and_graphql(shape, persisted, request).await;
+        let (authenticated, body) = match read {
             Ok(read) => read,
             Err(reply) => return reply,
         };
@@ -348,8 +376,12 @@ impl App {
             GraphqlEndpoint::V1 | GraphqlEndpoint::V1Alpha1 => Ok(SchemaKind::Standard),
             GraphqlEndpoint::Relay => relay(&self.settings),
         };
-        let requests =
-            content_type.and_then(|()| graphql::parse(shape, &body, self.settings.batch_max));
+        let reader = graphql::Reader {
+            shape,
+            batch_max: self.settings.batch_max,
+            persisted,
+        };
+        let requests = content_type.and_then(|()| reader.read(&body));
         let requests =
             requests.and_then(|requests| Ok(requests.of_schema(schema?).of_caller(&caller)));
         let mut reply = match requests {

@@ -82,8 +82,19 @@ pub struct HttpSettings {
     pub body_memory_bytes: usize,
     /// Most operations in one batch.
     pub batch_max: usize,
+    /// Automatic persisted queries, where they are on.
+    pub persisted: Option<PersistedSettings>,
     /// What `/v1alpha1/config` repeats and nothing here uses.
     pub reported: Reported,
+}
+
+/// How persisted queries are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersistedSettings {
+    /// How long after its last use.
+    pub time_to_live: Duration,
+    /// Most bytes of all of them.
+    pub memory_bytes: u64,
 }
 
 /// An API that can be switched off.

@@ -10,6 +10,7 @@ use http::{HeaderMap, header};
 use url::form_urlencoded;
 
 use super::negotiate;
+use super::persisted::PersistedQueries;
 
 /// Headers that a page can send to another site only after the browser asked there; their value is free.
 const PREFLIGHT_HEADERS: &[&str] = &[
@@ -18,10 +19,11 @@ const PREFLIGHT_HEADERS: &[&str] = &[
     "x-apollo-operation-name",
 ];
 
-/// The request that a URL's query string holds; `None` without a `query`.
+/// The parameters of a request in a URL's query string; `None` without a `query`, or the hash of one where queries
+/// persist.
 ///
 /// Errors are `parse-failed` at the parameter.
-pub(crate) fn parse(query_string: &str) -> Result<Option<GraphqlRequest>> {
+pub(super) fn parse(query_string: &str, persisted: &PersistedQueries) -> Result<Option<Json>> {
     let mut body = JsonObject::new();
     for (name, value) in form_urlencoded::parse(query_string.as_bytes()) {
         let value = match name.as_ref() {
@@ -40,16 +42,26 @@ pub(crate) fn parse(query_string: &str) -> Result<Option<GraphqlRequest>> {
             return Err(Error::parse_failed(message));
         }
     }
-    if !body.contains_key("query") {
+    let body = Json::Object(body);
+    let has_hash = persisted.is_on() && body.pointer("/extensions/persistedQuery").is_some();
+    if body.get("query").is_none() && !has_hash {
         return Ok(None);
     }
-    let body = Json::Object(body);
     super::graphql::check_extensions(&body)?;
-    let request = GraphqlRequest::from_json(body)?;
-    Ok(Some(GraphqlRequest {
+    Ok(Some(body))
+}
+
+/// The request that has these parameters. Errors are `parse-failed`, and those of persisted queries.
+pub(super) fn request(
+    mut parameters: Json,
+    persisted: &PersistedQueries,
+) -> Result<GraphqlRequest> {
+    persisted.resolve(&mut parameters)?;
+    let request = GraphqlRequest::from_json(parameters)?;
+    Ok(GraphqlRequest {
         transport: Transport::HttpGet,
         ..request
-    }))
+    })
 }
 
 /// Refuses what a page of another site could have sent unasked.
@@ -107,7 +119,14 @@ mod tests {
 
     #[test]
     fn parameters_are_read() {
-        let request = parse(
+        let read = |query_string: &str| {
+            let persisted = PersistedQueries::new(None);
+            let parameters = parse(query_string, &persisted)?;
+            parameters
+                .map(|parameters| request(parameters, &persisted))
+                .transpose()
+        };
+        let request = read(
             "query=%7B+a%28n%3A+1%29+%7D&operationName=&variables=%7B%22n%22%3A1.50%7D&extensions=null&x=1",
         );
         let request = request.unwrap().unwrap();
@@ -118,19 +137,17 @@ mod tests {
             json!({"n": serde_json::from_str::<Json>("1.50").unwrap()})
         );
         assert_eq!(request.transport, Transport::HttpGet);
-        let named = parse("query=x&operationName=Q&variables=")
-            .unwrap()
-            .unwrap();
+        let named = read("query=x&operationName=Q&variables=").unwrap().unwrap();
         assert_eq!(named.operation_name.as_deref(), Some("Q"));
-        assert!(parse("").unwrap().is_none());
-        assert!(parse("variables=%7B%7D").unwrap().is_none());
+        assert!(read("").unwrap().is_none());
+        assert!(read("variables=%7B%7D").unwrap().is_none());
         for (bad, path) in [
             ("query=x&variables=%7B", "$.variables"),
             ("query=x&variables=1", "$.variables"),
             ("query=x&extensions=1", "$.extensions"),
             ("query=x&query=y", "$"),
         ] {
-            let error = parse(bad).unwrap_err();
+            let error = read(bad).unwrap_err();
             assert_eq!(error.code(), &ErrorCode::ParseFailed, "{bad}");
             assert_eq!(error.path().to_string(), path, "{bad}");
         }

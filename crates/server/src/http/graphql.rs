@@ -9,6 +9,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result, Session};
 use serde_json::json;
 
 use super::body::ReadBody;
+use super::persisted::PersistedQueries;
 use super::{App, Reply, RequestInfo, Shape, request_mode};
 use crate::envelope::{self, Detail};
 use crate::log::{LogType, request_json};
@@ -44,38 +45,49 @@ impl Requests {
     }
 }
 
-/// Reads a body. Errors: `invalid-json`, `parse-failed`, `bad-request` for too long a batch, and v2's
-/// answer to a persisted query.
-pub(crate) fn parse(shape: Shape, body: &ReadBody, batch_max: usize) -> Result<Requests> {
-    match body.json()? {
-        Json::Array(items) if items.len() > batch_max => Err(Error::new(
-            ErrorCode::BadRequest,
-            format!(
-                "a batch may hold up to {batch_max} operations, and this one has {}",
-                items.len()
-            ),
-        )),
-        Json::Array(items) => {
-            let requests = items.into_iter().enumerate().map(|(index, item)| {
-                let at = ErrorPath::root().index(index);
-                one(shape, item).map_err(|error| error.below(&at))
-            });
-            requests.collect::<Result<_>>().map(Requests::Batch)
-        }
-        item => one(shape, item).map(Requests::One),
-    }
+/// How an endpoint reads bodies.
+pub(super) struct Reader<'a> {
+    pub(super) shape: Shape,
+    /// Most operations in a batch.
+    pub(super) batch_max: usize,
+    /// Where hashes are looked up; `None` where the endpoint takes none.
+    pub(super) persisted: Option<&'a PersistedQueries>,
 }
 
-fn one(shape: Shape, json: Json) -> Result<GraphqlRequest> {
-    // A client that sends a hash instead of the query tries again with the query after this answer.
-    if json.get("query").is_none() && json.pointer("/extensions/persistedQuery").is_some() {
-        return Err(persisted_query_error());
+impl Reader<'_> {
+    /// Reads a body. Errors: `invalid-json`, `parse-failed`, `bad-request` for too long a batch, and those of
+    /// persisted queries.
+    pub(super) fn read(&self, body: &ReadBody) -> Result<Requests> {
+        match body.json()? {
+            Json::Array(items) if items.len() > self.batch_max => Err(Error::new(
+                ErrorCode::BadRequest,
+                format!(
+                    "a batch may hold up to {} operations, and this one has {}",
+                    self.batch_max,
+                    items.len()
+                ),
+            )),
+            Json::Array(items) => {
+                let requests = items.into_iter().enumerate().map(|(index, item)| {
+                    let at = ErrorPath::root().index(index);
+                    self.one(item).map_err(|error| error.below(&at))
+                });
+                requests.collect::<Result<_>>().map(Requests::Batch)
+            }
+            item => self.one(item).map(Requests::One),
+        }
     }
-    // v2 does not look at extensions.
-    if shape == Shape::GraphqlResponse {
-        check_extensions(&json)?;
+
+    fn one(&self, mut json: Json) -> Result<GraphqlRequest> {
+        // v2 does not look at extensions.
+        if self.shape == Shape::GraphqlResponse {
+            check_extensions(&json)?;
+        }
+        if let Some(persisted) = self.persisted {
+            persisted.resolve(&mut json)?;
+        }
+        GraphqlRequest::from_json(json)
     }
-    GraphqlRequest::from_json(json)
 }
 
 /// Refuses extensions that are no map, which the specification has them be. Error: `parse-failed`.
@@ -88,11 +100,6 @@ pub(crate) fn check_extensions(request: &Json) -> Result<()> {
             Err(Error::parse_failed(message).at(ErrorPath::keys(&["extensions"])))
         }
     }
-}
-
-/// v2's answer to an automatic persisted query; clients know it by the message.
-pub(crate) fn persisted_query_error() -> Error {
-    Error::new(ErrorCode::NotSupported, "PersistedQueryNotSupported")
 }
 
 impl App {

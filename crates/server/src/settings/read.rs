@@ -10,7 +10,8 @@ mod auth;
 use super::{
     Api, BodyLimits, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
     InternalErrors, ListenSettings, LogSettings, MetadataQueryLogging, OnMetadataChange,
-    QueryLogging, Relay, Reported, Settings, UnauthorizedStatus, UrlOrigin, WebsocketSettings,
+    PersistedSettings, QueryLogging, Relay, Reported, Settings, UnauthorizedStatus, UrlOrigin,
+    WebsocketSettings,
 };
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
@@ -93,6 +94,12 @@ fn http(values: &Values) -> Result<HttpSettings, OptionError> {
         body_timeout: values.seconds("body-timeout"),
         body_memory_bytes: values.size("body-memory"),
         batch_max: values.size("batch-limit"),
+        persisted: values
+            .boolean("enable-persisted-queries")
+            .then(|| PersistedSettings {
+                time_to_live: values.seconds("persisted-queries-ttl"),
+                memory_bytes: values.integer("persisted-queries-memory"),
+            }),
         reported: reported(values),
     })
 }
