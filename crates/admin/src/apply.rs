@@ -50,6 +50,7 @@ pub(crate) fn apply(view: View<'_>, change: Change) -> Result<Applied> {
     match change {
         Change::AddSource(add) => source::add(view, *add),
         Change::UpdateSource(update) => source::update(view, *update),
+        Change::SetQueryTags(name, tags) => source::set_query_tags(view, &name, tags),
         Change::DropSource { name, cascade } => source::drop(view, &name, cascade),
         Change::RenameSource { name, new_name } => source::rename(view, &name, &new_name),
         Change::TrackTable(track) => table::track_one(view, *track),

@@ -70,6 +70,8 @@ pub(crate) enum Command {
 pub(crate) enum Change {
     AddSource(Box<AddSource>),
     UpdateSource(Box<UpdateSource>),
+    /// `query_tags` of a source, checked, as they are to be kept.
+    SetQueryTags(SourceName, JsonObject),
     DropSource {
         name: SourceName,
         cascade: Cascade,

@@ -12,6 +12,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, 
 
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
+use crate::tagged::OperationTags;
 use crate::{Executed, GraphqlRequest, Outside, Transport, mutation, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
@@ -90,6 +91,7 @@ impl Engine {
                     pools: &snapshot.pools,
                     caller: &request.caller,
                     outside: self.outside.as_ref(),
+                    request_id: request.request_id.as_deref(),
                 };
                 let shared = plan.is_one_transaction();
                 let answers = mutation::run(&plan.mutations(), shared, inner).await?;
@@ -97,7 +99,8 @@ impl Engine {
             }
             _ => {
                 let parameters = plan.parameters(session, &variables)?;
-                run::run(&plan, &parameters, &snapshot.pools).await?
+                let id = request.request_id.as_deref();
+                run::run(&plan, &parameters, &snapshot.pools, id).await?
             }
         };
         Ok(Executed {
@@ -138,9 +141,24 @@ impl Engine {
                 _ => Ok(()),
             }
         })?;
-        let plan = OperationPlan::new(&bound, rules);
+        let mut plan = OperationPlan::new(&bound, rules);
         plan.check_parameters()?;
+        self.tag(&mut plan, snapshot, request);
         Ok(plan)
+    }
+
+    /// Adds comments to the statements of sources that want them.
+    fn tag(&self, plan: &mut OperationPlan, snapshot: &Snapshot, request: &GraphqlRequest) {
+        let sources = &snapshot.schema.sources;
+        if sources.values().all(|source| source.query_tags.is_none()) {
+            return;
+        }
+        let name = request.operation_name.as_deref();
+        let tags = OperationTags::of(&request.query, name, self.options.document);
+        plan.tag(|source, field_name| {
+            let config = sources.get(source)?.query_tags?;
+            Some(tags.as_ref()?.of_field(config, field_name))
+        });
     }
 
     /// Text to bound operation. `check` refuses kinds of operations.

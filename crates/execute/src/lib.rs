@@ -11,6 +11,7 @@ mod outside;
 mod plan_cache;
 mod request;
 mod run;
+mod tagged;
 
 pub use caller::Caller;
 pub use engine::{Engine, EngineOptions, Snapshot};

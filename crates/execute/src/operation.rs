@@ -5,12 +5,12 @@ use graphloom_ir::{
     Assumption, BoundOperation, Observed, OperationKind, Premise, RootField, RootValue, TypedValue,
     Value,
 };
-use graphloom_pg::Statement;
 use graphloom_plan::{ResultShape, plan};
 use graphloom_vocab::{Error, ErrorCode, JsonObject, Result, Session, SourceName};
 
 use crate::RequestKind;
 use crate::mutation::MutationStep;
+use crate::tagged::{FieldTags, TaggedStatement};
 
 /// A whole operation, planned; shared by all requests that fit its premise.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) enum RootPlanValue {
 #[derive(Debug)]
 pub(crate) struct StatementStep {
     pub(crate) source: SourceName,
-    pub(crate) statement: Statement,
+    pub(crate) statement: TaggedStatement,
     pub(crate) parameters: Vec<TypedValue>,
     pub(crate) result: ResultShape,
 }
@@ -60,6 +60,11 @@ impl OperationPlan {
             premise: operation.premise.clone(),
             roots: root_plans(&operation.roots),
         }
+    }
+
+    /// Adds comments to the statements of sources that want them; `tags` are those of a source's root field.
+    pub(crate) fn tag(&mut self, tags: impl Fn(&SourceName, &str) -> Option<FieldTags>) {
+        tag(&mut self.roots, &tags);
     }
 
     /// The values of one request for every statement, in the order statements run.
@@ -188,6 +193,25 @@ fn collect<'a>(roots: &'a [RootPlan], visit: &mut impl FnMut(&'a RootPlan)) {
     }
 }
 
+fn tag(roots: &mut [RootPlan], tags: &impl Fn(&SourceName, &str) -> Option<FieldTags>) {
+    for root in roots {
+        match &mut root.value {
+            RootPlanValue::Constant(_) => {}
+            RootPlanValue::Namespace(inner) => tag(inner, tags),
+            RootPlanValue::Statement(step) => {
+                if let Some(tags) = tags(&step.source, &root.key) {
+                    step.statement.tag(&tags);
+                }
+            }
+            RootPlanValue::Mutation(step) => {
+                if let Some(tags) = tags(&step.source, &root.key) {
+                    step.tag(&tags);
+                }
+            }
+        }
+    }
+}
+
 fn root_plans(roots: &[RootField]) -> Vec<RootPlan> {
     roots.iter().map(root_plan).collect()
 }
@@ -204,7 +228,7 @@ fn root_plan(root: &RootField) -> RootPlan {
             let planned = plan(query);
             RootPlanValue::Statement(StatementStep {
                 source: source.clone(),
-                statement: Statement::new(planned.sql.text()),
+                statement: TaggedStatement::new(planned.sql.text()),
                 parameters: planned.parameters,
                 result: planned.result,
             })

@@ -23,6 +23,8 @@ pub struct GraphqlRequest {
     pub schema: SchemaKind,
     /// Whose it is.
     pub caller: Arc<Caller>,
+    /// The request's id, for the comments of sources that want it there.
+    pub request_id: Option<String>,
 }
 
 /// How a request came.
@@ -88,7 +90,16 @@ impl GraphqlRequest {
             transport: Transport::Http,
             schema: SchemaKind::Standard,
             caller: Arc::default(),
+            request_id: None,
         })
+    }
+
+    /// The same request, with an id.
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        Self {
+            request_id: Some(id.into()),
+            ..self
+        }
     }
 
     /// The same request, come over a websocket.

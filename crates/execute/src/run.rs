@@ -16,11 +16,13 @@ pub(crate) async fn run(
     plan: &OperationPlan,
     parameters: &[StepParameters],
     pools: &HashMap<SourceName, Pool>,
+    request_id: Option<&str>,
 ) -> Result<Bytes> {
     let steps = plan.steps();
     let mut results = Vec::with_capacity(steps.len());
     let mut connections = Connections {
         pools,
+        request_id,
         current: None,
     };
     for (step, parameters) in steps.into_iter().zip(parameters) {
@@ -67,6 +69,8 @@ fn write(
 /// The connection in use: statements of one source that follow each other share it.
 struct Connections<'a> {
     pools: &'a HashMap<SourceName, Pool>,
+    /// For comments.
+    request_id: Option<&'a str>,
     current: Option<(SourceName, Connection)>,
 }
 
@@ -94,11 +98,12 @@ impl Connections<'_> {
         step: &StatementStep,
         values: &[Option<&str>],
     ) -> Result<Option<Bytes>, PgError> {
+        let statement = step.statement.of_request(self.request_id);
         let connection = self.connection(&step.source).await?;
         match step.result {
-            ResultShape::JsonText => connection.query_json(&step.statement, values).await,
+            ResultShape::JsonText => connection.query_json(&statement, values).await,
             ResultShape::JsonTextOrNoRow => {
-                let mut rows = connection.query_json_rows(&step.statement, values).await?;
+                let mut rows = connection.query_json_rows(&statement, values).await?;
                 Ok(rows.pop().flatten())
             }
         }

@@ -88,6 +88,7 @@ pub(crate) async fn is_served(services: &dyn Services) -> bool {
         transport: Transport::Http,
         schema: SchemaKind::Standard,
         caller: Arc::default(),
+        request_id: None,
     };
     services.graphql(&Session::admin(), &request).await.is_ok()
 }

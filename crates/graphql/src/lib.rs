@@ -6,6 +6,7 @@
 mod document;
 mod parse;
 mod print;
+mod shape;
 mod surrogates;
 mod types;
 
@@ -15,4 +16,5 @@ pub use document::{
 };
 pub use parse::{Limits, SyntaxError, parse};
 pub use print::{print, print_value};
+pub use shape::shape;
 pub use types::TypeRef;

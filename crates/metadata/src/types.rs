@@ -5,11 +5,13 @@
 //! `decode/` reads these shapes from JSON, `encode/` writes them back with defaults omitted.
 
 mod native;
+mod query_tags;
 
 pub use native::{
     CodePart, LogicalModel, Model, ModelField, ModelType, NativeArgument, NativeQuery,
     NativeRelationship, NativeTarget, Returns, code_parts,
 };
+pub use query_tags::{QueryTags, QueryTagsFormat, RequestIdTag};
 
 use graphloom_vocab::{
     ColumnName, GraphqlName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName,

@@ -14,19 +14,42 @@ pub struct Statement(Arc<Text>);
 struct Text {
     hash: u64,
     text: Arc<str>,
+    use_: Use,
+}
+
+/// How often a statement is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Again,
+    Once,
 }
 
 impl Statement {
     /// A statement of that text. The text must come from the SQL printer or a fixed `.sql` file:
     /// values travel as parameters.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        let text = text.into();
+        Self::of(text.into(), Use::Again)
+    }
+
+    /// A statement that will not be seen again, such as one with a request's id in a comment: it is not prepared under
+    /// a name, and drives no other out of the session's cache. What [`Self::new`] says of the text holds here too.
+    pub fn once(text: impl Into<Arc<str>>) -> Self {
+        Self::of(text.into(), Use::Once)
+    }
+
+    fn of(text: Arc<str>, use_: Use) -> Self {
         let mut hasher = std::hash::DefaultHasher::new();
         text.hash(&mut hasher);
         Self(Arc::new(Text {
             hash: hasher.finish(),
             text,
+            use_,
         }))
+    }
+
+    /// Whether it will not be seen again.
+    pub(crate) fn is_once(&self) -> bool {
+        self.0.use_ == Use::Once
     }
 
     /// The text.

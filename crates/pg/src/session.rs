@@ -164,7 +164,7 @@ impl Session {
         parameters: &[Option<&str>],
         retry: Retry,
     ) -> Result<Vec<Row>, PgError> {
-        if matches!(self.mode, StatementMode::Unprepared) {
+        if matches!(self.mode, StatementMode::Unprepared) || statement.is_once() {
             return self.unprepared_rows(statement.text(), parameters).await;
         }
         let Some(prepared) = self.statements.get(statement) else {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use graphloom_catalog::{self as catalog, Catalog};
 use graphloom_metadata::Metadata;
 use graphloom_metadata::types::{
-    self as metadata, ComputedField, Relationship, RelationshipUsing, Source,
+    self as metadata, ComputedField, QueryTags, Relationship, RelationshipUsing, Source,
 };
 use graphloom_vocab::{
     BackendOnly, ColumnName, GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName,
@@ -63,6 +63,8 @@ pub struct SourceInfo {
     pub naming: Naming,
     /// `customization.root_fields.namespace`.
     pub namespace: Option<String>,
+    /// Which comments its statements carry.
+    pub query_tags: Option<QueryTags>,
 }
 
 /// Resolves a document against its sources' catalogs. Never fails: see `inconsistencies`.
@@ -224,6 +226,7 @@ impl SourceBuilder<'_> {
             tables,
             naming,
             namespace: self.source.customization.namespace.clone(),
+            query_tags: self.source.query_tags(),
         })
     }
 

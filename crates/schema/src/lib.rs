@@ -28,6 +28,7 @@ pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
 pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
+pub use graphloom_metadata::types::{QueryTags, QueryTagsFormat, RequestIdTag};
 pub use inconsistency::{Cause, Inconsistency, Part, Reason};
 pub use inherit::role_cycles;
 pub use naming::{Naming, NamingConvention};

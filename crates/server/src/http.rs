@@ -337,7 +337,7 @@ impl App {
         let found = guarded.and_then(|()| get::request(parameters, &self.persisted));
         let reply = match found {
             Ok(found) => {
-                let requests = graphql::Requests::One(found);
+                let requests = graphql::Requests::One(found).with_id(&info.id);
                 self.run(shape, info, &session, &requests).await
             }
             Err(error) => self.refuse(shape, Some(session), error),
@@ -382,8 +382,10 @@ impl App {
             persisted,
         };
         let requests = content_type.and_then(|()| reader.read(&body));
-        let requests =
-            requests.and_then(|requests| Ok(requests.of_schema(schema?).of_caller(&caller)));
+        let requests = requests.and_then(|requests| {
+            let requests = requests.of_schema(schema?).of_caller(&caller);
+            Ok(requests.with_id(&info.id))
+        });
         let mut reply = match requests {
             Ok(requests) => self.run(shape, info, &session, &requests).await,
             Err(error) => self.refuse(shape, Some(session), error),

@@ -7,6 +7,7 @@
 //!
 //! Read `select.rs` for the shape of a statement, `expr.rs` for what stands in it, then `print.rs`.
 
+mod comment;
 mod expr;
 mod name;
 mod print;
@@ -14,6 +15,7 @@ mod quote;
 mod select;
 mod write;
 
+pub use comment::{Comment, CommentFormat};
 pub use expr::{
     AggregateArguments, AggregateCall, BinaryOperator, CaseBranch, Expr, Literal, Quantifier,
     WindowCall,

@@ -80,6 +80,23 @@ pub(super) fn update(view: View<'_>, update: UpdateSource) -> Result<Applied> {
     Ok(changed(metadata, &name))
 }
 
+/// Replaces `query_tags` as a whole.
+pub(super) fn set_query_tags(
+    view: View<'_>,
+    name: &SourceName,
+    tags: JsonObject,
+) -> Result<Applied> {
+    if !view.metadata.sources.contains_key(name) {
+        return Err(error::no_source(view.metadata, name));
+    }
+    let metadata = view.with_source(name, |source| {
+        source
+            .extra
+            .insert("query_tags".to_owned(), Json::Object(tags));
+    });
+    Ok(changed(metadata, name))
+}
+
 fn set_health_check(source: &mut Source, health_check: Option<Json>) {
     if let Some(health_check) = health_check {
         source.extra.insert("health_check".to_owned(), health_check);

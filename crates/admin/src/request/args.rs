@@ -22,6 +22,7 @@ pub(super) type Decoder = fn(&Json) -> Result<Command>;
 pub(super) fn of_document(name: &str) -> Option<Decoder> {
     Some(match name {
         "rename_source" => rename_source,
+        "set_query_tags" => set_query_tags,
         "replace_metadata" => replace_metadata,
         "export_metadata" => |_| Ok(Command::Export(Version::V1)),
         "clear_metadata" => |_| Ok(Command::Clear),
@@ -45,7 +46,7 @@ pub(super) fn of_document(name: &str) -> Option<Decoder> {
 /// Those of the document that the older endpoint has.
 pub(super) fn of_query_v1(name: &str) -> Option<Decoder> {
     match name {
-        "rename_source" | "get_catalog_state" | "set_catalog_state" => None,
+        "rename_source" | "set_query_tags" | "get_catalog_state" | "set_catalog_state" => None,
         name => of_document(name),
     }
 }
@@ -125,6 +126,16 @@ fn rename_source(json: &Json) -> Result<Command> {
         name: fields.required("name")?,
         new_name: fields.required("new_name")?,
     }))
+}
+
+/// `source_name`, and the keys of `query_tags` beside it.
+fn set_query_tags(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "SetQueryTagsConfig")?;
+    let name = fields.required("source_name")?;
+    let mut tags = json.as_object().cloned().unwrap_or_default();
+    tags.remove("source_name");
+    graphloom_metadata::decode::query_tags(&Json::Object(tags.clone()))?;
+    Ok(Command::Change(Change::SetQueryTags(name, tags)))
 }
 
 pub(super) fn cascade(fields: &mut Fields<'_>) -> Result<Cascade> {

@@ -81,7 +81,6 @@ const DOCUMENT: &[&str] = &[
     "dump_internal_state",
     "set_graphql_schema_introspection_options",
     "test_webhook_transform",
-    "set_query_tags",
     "set_opentelemetry_config",
     "set_opentelemetry_status",
     "get_feature_flag",

@@ -7,7 +7,6 @@ use graphloom_ir::{
     ArgumentsWebhook, GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation,
     MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
 };
-use graphloom_pg::Statement;
 use graphloom_plan::{
     self as plan, Answering, Gives, NewRows, ResultShape, StatementPlan, Wanted, WritePlan,
 };
@@ -15,6 +14,7 @@ use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
 
 use super::run::numbers;
 use super::validate::AskedPlace;
+use crate::tagged::{FieldTags, TaggedStatement};
 
 /// A root field that writes.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) enum Work {
 /// A statement and its values.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) statement: Statement,
+    pub(crate) statement: TaggedStatement,
     pub(crate) parameters: Vec<TypedValue>,
 }
 
@@ -131,9 +131,13 @@ pub(crate) struct Relation {
 }
 
 impl Prepared {
+    fn tag(&mut self, tags: &FieldTags) {
+        self.statement.tag(tags);
+    }
+
     fn of(plan: StatementPlan) -> Self {
         Self {
-            statement: Statement::new(plan.sql.text()),
+            statement: TaggedStatement::new(plan.sql.text()),
             parameters: plan.parameters,
         }
     }
@@ -181,6 +185,29 @@ impl MutationStep {
         }
     }
 
+    /// Adds a comment to every statement.
+    pub(crate) fn tag(&mut self, tags: &FieldTags) {
+        match &mut self.work {
+            Work::Insert(insert) => {
+                insert
+                    .direct
+                    .iter_mut()
+                    .for_each(|direct| direct.prepared.tag(tags));
+                insert.place.tag(tags);
+                insert.reread.iter_mut().for_each(|reread| reread.tag(tags));
+            }
+            Work::Write(step) => step.tag(tags),
+            Work::Many(steps) => {
+                for step in steps {
+                    if let UpdateStep::Write(write) = step {
+                        write.tag(tags);
+                    }
+                }
+            }
+            Work::Call(prepared, _) => prepared.tag(tags),
+        }
+    }
+
     /// Every statement, for logs and sizes.
     pub(crate) fn texts(&self) -> Vec<&Prepared> {
         match &self.work {
@@ -216,6 +243,11 @@ impl UpdateStep {
 }
 
 impl WriteStep {
+    fn tag(&mut self, tags: &FieldTags) {
+        self.write.prepared.tag(tags);
+        self.reread.iter_mut().for_each(|reread| reread.tag(tags));
+    }
+
     fn texts(&self) -> impl Iterator<Item = &Prepared> {
         std::iter::once(&self.write.prepared).chain(&self.reread)
     }
@@ -333,6 +365,15 @@ impl Place {
                 .iter()
                 .map(|relation| Relation::of(relation, node, &wanted))
                 .collect(),
+        }
+    }
+
+    fn tag(&mut self, tags: &FieldTags) {
+        for statement in self.statements.iter_mut().flatten() {
+            statement.prepared.tag(tags);
+        }
+        for relation in &mut self.relations {
+            relation.place.tag(tags);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Running mutations: transactions, checks, answers, and when a transaction is tried again.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub(crate) struct Request<'a> {
     pub(crate) caller: &'a Caller,
     /// For webhooks; `None`: there are none.
     pub(crate) outside: Option<&'a Outside>,
+    /// For comments.
+    pub(crate) request_id: Option<&'a str>,
 }
 
 /// A step's result, or why there is none.
@@ -101,6 +104,7 @@ pub async fn write(
         pools: &pools,
         caller: &Caller::default(),
         outside: None,
+        request_id: None,
     };
     let mut answers = run(&[&step], true, request).await?;
     Ok(answers.pop().unwrap_or_default())
@@ -378,10 +382,8 @@ impl Runner<'_> {
         let values = Values::of_written(returned, count);
         let parameters = self.parameters(reread, &values)?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
-        let answer = self
-            .transaction
-            .query_json(&reread.statement, &parameters)
-            .await;
+        let statement = self.statement(reread);
+        let answer = self.transaction.query_json(&statement, &parameters).await;
         let answer = answer.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
         Ok(answer.unwrap_or(Bytes::from_static(b"null")))
     }
@@ -389,9 +391,10 @@ impl Runner<'_> {
     async fn call(&mut self, prepared: &Prepared, shape: ResultShape) -> Outcome<Bytes> {
         let parameters = self.parameters(prepared, &Values::default())?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
+        let statement = self.statement(prepared);
         let rows = self
             .transaction
-            .query_json_rows(&prepared.statement, &parameters)
+            .query_json_rows(&statement, &parameters)
             .await;
         let mut rows = rows.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
         match (shape, rows.pop().flatten()) {
@@ -410,9 +413,10 @@ impl Runner<'_> {
     ) -> Outcome<WriteResult> {
         let parameters = self.parameters(&write.prepared, values)?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
+        let statement = self.statement(&write.prepared);
         let rows = self
             .transaction
-            .query_text_rows(&write.prepared.statement, &parameters)
+            .query_text_rows(&statement, &parameters)
             .await;
         let mut rows = rows.map_err(|error| Failure::Postgres(error, path.clone()))?;
         let mut columns = rows.pop().unwrap_or_default().into_iter();
@@ -426,6 +430,10 @@ impl Runner<'_> {
             count: count.and_then(|text| text.parse().ok()).unwrap_or(0),
             third: columns.next().flatten(),
         })
+    }
+
+    fn statement<'p>(&self, prepared: &'p Prepared) -> Cow<'p, Statement> {
+        prepared.statement.of_request(self.request.request_id)
     }
 
     fn parameters(&self, prepared: &Prepared, values: &Values<'_>) -> Outcome<Vec<Option<String>>> {

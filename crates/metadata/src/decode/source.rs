@@ -51,6 +51,8 @@ impl Decode for Source {
             customization: fields.or_default("customization")?,
             extra: JsonObject::new(),
         };
+        // It is kept as it stands, for export; what it says is checked here.
+        fields.optional_with("query_tags", super::query_tags)?;
         // What is read already is not kept besides.
         for kept in [&KEPT[1], &KEPT[3], &KEPT[4]] {
             fields.keep(kept, &mut source.extra);

@@ -23,24 +23,23 @@ pub(crate) enum Requests {
 impl Requests {
     /// The same requests, made by this client.
     pub(super) fn of_caller(self, caller: &Arc<Caller>) -> Self {
-        match self {
-            Self::One(request) => Self::One(request.of_caller(caller.clone())),
-            Self::Batch(requests) => {
-                let requests = requests.into_iter();
-                let requests = requests.map(|request| request.of_caller(caller.clone()));
-                Self::Batch(requests.collect())
-            }
-        }
+        self.map(|request| request.of_caller(caller.clone()))
     }
 
     /// The same requests, of another schema.
     pub(super) fn of_schema(self, schema: SchemaKind) -> Self {
+        self.map(|request| request.of_schema(schema))
+    }
+
+    /// The same requests, with the id of the one they came in.
+    pub(super) fn with_id(self, id: &str) -> Self {
+        self.map(|request| request.with_id(id))
+    }
+
+    fn map(self, change: impl Fn(GraphqlRequest) -> GraphqlRequest) -> Self {
         match self {
-            Self::One(request) => Self::One(request.of_schema(schema)),
-            Self::Batch(requests) => {
-                let requests = requests.into_iter();
-                Self::Batch(requests.map(|request| request.of_schema(schema)).collect())
-            }
+            Self::One(request) => Self::One(change(request)),
+            Self::Batch(requests) => Self::Batch(requests.into_iter().map(change).collect()),
         }
     }
 }

@@ -18,7 +18,6 @@ use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
-use uuid::Uuid;
 
 use super::protocol::{ClientMessage, Close, Protocol};
 use crate::envelope::{self, Detail};
@@ -431,7 +430,7 @@ struct Operation {
 impl Operation {
     /// Runs it; returns the messages it ends with.
     async fn run(&self) -> Vec<String> {
-        let request_id = Uuid::new_v4().to_string();
+        let request_id = self.request.request_id.clone().unwrap_or_default();
         let running = self.app.services.graphql(&self.session, &self.request);
         let result = AssertUnwindSafe(running).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Error::unexpected("Internal Server Error")));

@@ -7,6 +7,7 @@ use graphloom_execute::GraphqlRequest;
 use graphloom_vocab::{Json, JsonObject};
 use http::{HeaderMap, header};
 use serde_json::json;
+use uuid::Uuid;
 
 /// Most bytes of a close frame's reason (RFC 6455, 5.5).
 const REASON_BYTES_MAX: usize = 123;
@@ -158,7 +159,7 @@ impl ClientMessage {
                 let id = text_of(&message, "id")?;
                 let payload = message.remove("payload").ok_or_else(|| absent("payload"))?;
                 let request = GraphqlRequest::from_json(payload)
-                    .map(GraphqlRequest::over_socket)
+                    .map(|request| request.over_socket().with_id(Uuid::new_v4().to_string()))
                     .map_err(|error| format!("Error in $.payload: {}", error.message()))?;
                 Ok(Self::Start(id, request))
             }
