@@ -10,6 +10,7 @@ mod inherited_role;
 mod native;
 mod permission;
 mod relationship;
+mod section;
 mod source;
 mod table;
 
@@ -27,6 +28,7 @@ use crate::source::Refresh;
 pub(crate) use inherited_role::refuse_cycles;
 pub(crate) use native::{models as logical_models, queries as native_queries};
 pub(crate) use permission::remove as remove_permission;
+pub(crate) use section::{SectionChange, is_allowed_already};
 pub(crate) use source::{new_source, without_content};
 pub(crate) use table::{check_tracked, check_untracked, track, untrack, untrack_blockers};
 
@@ -90,6 +92,7 @@ pub(crate) fn apply(view: View<'_>, change: Change) -> Result<Applied> {
         Change::AddInheritedRole(role) => inherited_role::add(view, *role),
         Change::DropInheritedRole(role) => inherited_role::drop(view, &role),
         Change::Native(change) => native::apply(view, *change),
+        Change::Section(change) => section::apply(view, *change),
     }
 }
 

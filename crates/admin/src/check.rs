@@ -15,6 +15,8 @@ pub(crate) enum Check {
     Object(String),
     /// Any new inconsistency, for changes that drop or rename.
     Nothing,
+    /// A section that this build does not enforce yet, told by its name; anything else new.
+    Section,
 }
 
 impl Check {
@@ -36,7 +38,11 @@ impl Check {
                 let error = Error::new(ErrorCode::InvalidConfiguration, reasons.join(", "));
                 Err(error.with_internal(candidate.render(&own)))
             }
-            Self::Nothing => {
+            Self::Section if new.iter().all(|found| found.cause == Cause::Unbuilt) => {
+                let reasons: Vec<_> = new.iter().map(|found| found.bare_reason()).collect();
+                Err(Error::new(ErrorCode::NotSupported, reasons.join(", ")))
+            }
+            Self::Nothing | Self::Section => {
                 let message = "cannot continue due to newly found inconsistent metadata";
                 Err(refusal(message, 500, candidate, &new))
             }

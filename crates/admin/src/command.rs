@@ -12,7 +12,9 @@ use graphloom_vocab::{
     SourceName,
 };
 
+use crate::apply::SectionChange;
 use crate::legacy::{Count, DeleteQuery, InsertQuery, Select, UpdateQuery};
+use crate::look::Look;
 
 /// A command of any of the three endpoints.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Select(Box<Select>),
     /// `count` of the legacy query language.
     Count(Box<Count>),
+    /// A command that only looks.
+    Look(Look),
     /// A command that v2 has and this build does not.
     NotBuilt(String),
 }
@@ -101,6 +105,7 @@ pub(crate) enum Change {
     AddInheritedRole(Box<InheritedRole>),
     DropInheritedRole(RoleName),
     Native(Box<NativeChange>),
+    Section(Box<SectionChange>),
 }
 
 /// A change to native queries and logical models.
@@ -375,6 +380,7 @@ impl Command {
             | Self::Delete(_)
             | Self::Select(_)
             | Self::Count(_)
+            | Self::Look(_)
             | Self::NotBuilt(_) => false,
         }
     }

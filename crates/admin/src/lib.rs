@@ -14,6 +14,7 @@ mod document;
 mod error;
 mod function_diff;
 mod legacy;
+mod look;
 mod many;
 mod options;
 mod rename;

@@ -8,6 +8,7 @@ mod args;
 mod function_args;
 mod names;
 mod native_args;
+mod section_args;
 
 use graphloom_metadata::decode::{below_index, below_key, mismatch};
 use graphloom_metadata::{Decode, Fields};

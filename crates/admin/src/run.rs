@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::apply::{self, View};
 use crate::command::{Change, Client, Command, NativeChange, Version};
 use crate::work::Work;
-use crate::{check, document, legacy, many, run_sql};
+use crate::{check, document, legacy, look, many, run_sql};
 
 /// Runs a command.
 pub(crate) async fn run(work: &mut Work, command: Command) -> Result<Json> {
@@ -44,6 +44,7 @@ async fn one(work: &mut Work, command: Command) -> Result<Json> {
         Command::Delete(query) => legacy::delete(work, &query).await,
         Command::Select(select) => legacy::select(work, &select).await,
         Command::Count(count) => legacy::count(work, &count).await,
+        Command::Look(look) => look::run(work, look).await,
         Command::NotBuilt(name) => Err(not_built(&name)),
         Command::Bulk(_) | Command::BulkKeepGoing(_) | Command::BulkAtomic(_) => {
             unreachable!("run by the caller")
@@ -69,6 +70,11 @@ fn view(work: &Work) -> View<'_> {
 }
 
 async fn change(work: &mut Work, change: Change) -> Result<Json> {
+    if let Change::Section(change) = &change
+        && let Some(answer) = apply::is_allowed_already(work.metadata(), change)
+    {
+        return Ok(answer);
+    }
     let applied = apply::apply(view(work), change)?;
     let changed = work.change(applied.metadata, &applied.refresh, &applied.check);
     changed.await?;

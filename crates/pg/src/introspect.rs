@@ -87,6 +87,19 @@ pub async fn introspect_tables(
         .collect()
 }
 
+/// Reads the names of everything that could be tracked as a table, by schema and name.
+pub async fn introspect_table_names(
+    connection: &mut Connection,
+) -> Result<Vec<QualifiedTable>, PgError> {
+    let statement = Statement::new(include_str!("sql/table_names.sql"));
+    let json = connection.query_json(&statement, &[]).await?;
+    let names: Vec<(String, String)> = serde_json::from_slice(&json.unwrap_or_default())
+        .map_err(|_| PgError::unexpected("the names of tables are no JSON"))?;
+    let names = names.into_iter();
+    let names = names.map(|(schema, name)| QualifiedTable::new(schema, name));
+    Ok(names.collect())
+}
+
 /// Reads functions, overloads side by side in the order of their creation.
 pub async fn introspect_functions(
     connection: &mut Connection,

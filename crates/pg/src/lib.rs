@@ -31,7 +31,7 @@ pub use error::{
 };
 pub use introspect::{
     EnumRows, Scope, introspect, introspect_enum_rows, introspect_functions,
-    introspect_named_types, introspect_tables,
+    introspect_named_types, introspect_table_names, introspect_tables,
 };
 pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
 pub use pool::{Pool, PoolOptions, PoolStatus, StatementMode};

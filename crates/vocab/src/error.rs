@@ -44,6 +44,7 @@ codes! {
     ConstraintError = "constraint-error",
     ConstraintViolation = "constraint-violation",
     CyclicDependency = "cyclic-dependency",
+    DataConnectorError = "data-connector-error",
     DataException = "data-exception",
     DependencyError = "dependency-error",
     InvalidConfiguration = "invalid-configuration",

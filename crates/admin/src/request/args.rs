@@ -7,7 +7,7 @@ use graphloom_metadata::{Decode, Document, Fields};
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, SourceName};
 
-use super::{function_args, native_args};
+use super::{function_args, native_args, section_args};
 use crate::command::{
     AddSource, AnyPermission, Cascade, Change, Client, Command, Enumeration, Existing,
     Inconsistencies, Many, MetadataCheck, PermissionKind, Reload, Replace, RunSql, SqlMode,
@@ -39,14 +39,16 @@ pub(super) fn of_document(name: &str) -> Option<Decoder> {
             let role = Fields::of(json, "DropInheritedRole")?.required("role_name")?;
             Ok(Command::Change(Change::DropInheritedRole(role)))
         },
-        _ => return None,
+        name => return section_args::of_document(name),
     })
 }
 
 /// Those of the document that the older endpoint has.
 pub(super) fn of_query_v1(name: &str) -> Option<Decoder> {
     match name {
-        "rename_source" | "set_query_tags" | "get_catalog_state" | "set_catalog_state" => None,
+        "rename_source" | "get_catalog_state" | "set_catalog_state" => None,
+        // Newer than the endpoint.
+        name if !super::names::QUERY_V1.contains(&name) => None,
         name => of_document(name),
     }
 }
@@ -79,7 +81,9 @@ pub(super) fn of_source(name: &str) -> Option<Decoder> {
         "set_permission_comment" => set_permission_comment,
         name => {
             let of_function = function_args::of_source(name);
-            return of_function.or_else(|| native_args::of_source(name));
+            return of_function
+                .or_else(|| native_args::of_source(name))
+                .or_else(|| section_args::of_source(name));
         }
     })
 }
