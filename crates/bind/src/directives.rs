@@ -11,6 +11,7 @@ use crate::input::InputRef;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Query,
+    Subscription,
     Field,
     FragmentSpread,
     InlineFragment,
@@ -22,6 +23,8 @@ pub(crate) struct Known {
     pub(crate) description: &'static str,
     pub(crate) locations: &'static [&'static str],
     pub(crate) arguments: &'static [KnownArgument],
+    /// Whether introspection tells of it.
+    pub(crate) is_shown: bool,
     places: &'static [Place],
 }
 
@@ -47,6 +50,7 @@ pub(crate) const KNOWN: &[Known] = &[
         description: "whether this query should be included",
         locations: &["FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"],
         arguments: &[IF],
+        is_shown: true,
         places: &[Place::Field, Place::FragmentSpread, Place::InlineFragment],
     },
     Known {
@@ -54,6 +58,7 @@ pub(crate) const KNOWN: &[Known] = &[
         description: "whether this query should be skipped",
         locations: &["FIELD", "FRAGMENT_SPREAD", "INLINE_FRAGMENT"],
         arguments: &[IF],
+        is_shown: true,
         places: &[Place::Field, Place::FragmentSpread, Place::InlineFragment],
     },
     Known {
@@ -74,14 +79,34 @@ pub(crate) const KNOWN: &[Known] = &[
                 default: Some("false"),
             },
         ],
+        is_shown: true,
         places: &[Place::Query],
     },
+    Known {
+        name: MULTIPLE_TOP_LEVEL_FIELDS,
+        description: "several root fields in one subscription",
+        locations: &["SUBSCRIPTION"],
+        arguments: &[],
+        is_shown: false,
+        places: &[Place::Subscription],
+    },
 ];
+
+/// Lifts the rule that a subscription has one root field.
+const MULTIPLE_TOP_LEVEL_FIELDS: &str = "_multiple_top_level_fields";
+
+/// How many root fields a subscription may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RootFields {
+    One,
+    Many,
+}
 
 impl Place {
     fn described(self) -> &'static str {
         match self {
             Self::Query => "a query",
+            Self::Subscription => "a subscription",
             Self::Field => "a field",
             Self::FragmentSpread => "a fragment spread",
             Self::InlineFragment => "an inline fragment",
@@ -111,6 +136,22 @@ impl<'a> Binder<'a> {
             })?;
         }
         Ok(())
+    }
+
+    /// Checks the directives of a subscription.
+    pub(crate) fn subscription_directives(
+        &mut self,
+        directives: &'a [Directive],
+    ) -> Result<RootFields> {
+        let known = self.known(directives, Place::Subscription)?;
+        let many = known
+            .iter()
+            .any(|(_, known)| known.name == MULTIPLE_TOP_LEVEL_FIELDS);
+        Ok(if many {
+            RootFields::Many
+        } else {
+            RootFields::One
+        })
     }
 
     /// Refuses directives that do not exist, stand in the wrong place or stand twice.

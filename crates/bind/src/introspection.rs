@@ -278,14 +278,19 @@ fn schema_field<'a>(schema: &'a RoleSchema, field: &str) -> Answer<'a> {
             .types
             .get(&schema.query_type)
             .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty))),
-        "mutationType" => schema
-            .mutation_type
-            .as_ref()
-            .and_then(|name| schema.types.get(name))
-            .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty))),
-        "directives" => Answer::Many(KNOWN.iter().map(Subject::Directive).collect()),
+        "mutationType" => root_type(schema, schema.mutation_type.as_ref()),
+        "subscriptionType" => root_type(schema, schema.subscription_type.as_ref()),
+        "directives" => {
+            let shown = KNOWN.iter().filter(|directive| directive.is_shown);
+            Answer::Many(shown.map(Subject::Directive).collect())
+        }
         _ => Answer::Null,
     }
+}
+
+fn root_type<'a>(schema: &'a RoleSchema, name: Option<&GraphqlName>) -> Answer<'a> {
+    name.and_then(|name| schema.types.get(name))
+        .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty)))
 }
 
 fn named_field<'a>(schema: &'a RoleSchema, ty: &'a TypeDefinition, field: &str) -> Answer<'a> {

@@ -24,6 +24,7 @@ mod operation;
 mod order;
 mod predicate;
 mod select;
+mod subscription;
 mod variables;
 
 pub use limits::Limits;

@@ -14,9 +14,10 @@ use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
 use crate::Limits;
 use crate::binder::Binder;
 use crate::collect::Collected;
-use crate::fragments;
+use crate::directives::RootFields;
 use crate::mutation::Bound;
 use crate::variables::VariableRules;
+use crate::{fragments, subscription};
 
 /// The operation that a request means.
 ///
@@ -96,10 +97,19 @@ pub fn bind(
         lists_open: 0,
     };
     let root = binder.root_type(kind)?;
-    if kind == OperationKind::Query {
-        binder.query_directives(&operation.directives)?;
+    let mut allowed = RootFields::Many;
+    match kind {
+        OperationKind::Query => binder.query_directives(&operation.directives)?,
+        OperationKind::Subscription => {
+            allowed = binder.subscription_directives(&operation.directives)?;
+        }
+        OperationKind::Mutation => {}
     }
     let roots = binder.root_fields(root, &[&operation.selection_set])?;
+    if kind == OperationKind::Subscription {
+        let written = operation.selection_set.len().max(roots.len());
+        subscription::check(&roots, written, allowed)?;
+    }
     let premise = std::mem::take(&mut binder.premise);
     Ok((
         BoundOperation {
@@ -128,7 +138,14 @@ impl<'a> Binder<'a> {
                     None => self.fail("no mutations exist"),
                 }
             }
-            OperationKind::Subscription => self.fail("no subscriptions exist"),
+            OperationKind::Subscription => {
+                let schema = self.schema;
+                let ty = schema.subscription_type.as_ref();
+                match ty.and_then(|name| schema.object(name)) {
+                    Some(ty) => Ok(ty),
+                    None => self.fail("no subscriptions exist"),
+                }
+            }
         }
     }
 

@@ -7,13 +7,14 @@ use arc_swap::ArcSwap;
 use graphloom_bind as bind;
 use graphloom_graphql as graphql;
 use graphloom_ir::{BoundOperation, OperationKind};
+use graphloom_pg::Purpose;
 use graphloom_schema::{SchemaCache, SchemaVariant};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
 
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
 use crate::tagged::OperationTags;
-use crate::{Executed, GraphqlRequest, Outside, Transport, mutation, run};
+use crate::{Executed, GraphqlRequest, Live, Outside, Transport, mutation, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -47,6 +48,14 @@ impl Default for EngineOptions {
     }
 }
 
+/// What became of a request.
+pub enum Started {
+    /// It was run.
+    Answer(Executed),
+    /// It is a subscription, to be followed.
+    Live(Live),
+}
+
 /// Runs GraphQL requests against the current snapshot.
 pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
@@ -76,13 +85,35 @@ impl Engine {
 
     /// Runs one request to the end: session → document → bound operation → plan → SQL → rows → response.
     ///
-    /// Subscriptions are refused with `not-supported` until live queries are built. Errors carry
+    /// Subscriptions are refused with `unexpected-payload`: there is one answer here. Errors carry
     /// code and path as clients expect them; the transport chooses status and envelope.
     pub async fn graphql(&self, session: &Session, request: &GraphqlRequest) -> Result<Executed> {
+        match self.start(session, request).await? {
+            Started::Answer(executed) => Ok(executed),
+            Started::Live(_) => Err(Error::new(
+                ErrorCode::UnexpectedPayload,
+                "subscriptions are not supported over HTTP, use websockets instead",
+            )),
+        }
+    }
+
+    /// The same for transports that can carry many answers: a subscription is planned and not run.
+    pub async fn start(&self, session: &Session, request: &GraphqlRequest) -> Result<Started> {
         let snapshot = self.snapshot.load_full();
         let (plan, variables) = self.prepare(&snapshot, session, request)?;
         // Again here: a cached plan may have been made for another method.
         check_method(plan.kind, request.transport)?;
+        if let Some(live) = &plan.live {
+            return Ok(Started::Live(Live {
+                values: live.values(session, &variables)?,
+                role: session.role.clone(),
+                generation: snapshot.generation,
+                pool: run::pool(&snapshot.pools, &live.source)
+                    .map_err(|error| error.to_error(Purpose::Operation))?
+                    .clone(),
+                plan: Arc::clone(live),
+            }));
+        }
         let data = match plan.kind {
             OperationKind::Mutation => {
                 let inner = mutation::Request {
@@ -103,11 +134,11 @@ impl Engine {
                 run::run(&plan, &parameters, &snapshot.pools, id).await?
             }
         };
-        Ok(Executed {
+        Ok(Started::Answer(Executed {
             data,
             kind: plan.kind.into(),
             statements: plan.statements(),
-        })
+        }))
     }
 
     /// The plan of a request, cached or made now, and its variables with defaults filled in.
@@ -135,11 +166,7 @@ impl Engine {
         request: &GraphqlRequest,
     ) -> Result<OperationPlan> {
         let (bound, rules) = self.bind(snapshot, session, request, |kind| {
-            check_method(kind, request.transport)?;
-            match kind {
-                OperationKind::Subscription => Err(no_subscription(request.transport)),
-                _ => Ok(()),
-            }
+            check_method(kind, request.transport)
         })?;
         let mut plan = OperationPlan::new(&bound, rules);
         plan.check_parameters()?;
@@ -215,19 +242,6 @@ fn check_method(kind: OperationKind, transport: Transport) -> Result<()> {
         return Err(Error::new(ErrorCode::MethodNotAllowed, message));
     }
     Ok(())
-}
-
-fn no_subscription(transport: Transport) -> Error {
-    match transport {
-        Transport::Http | Transport::HttpGet => Error::new(
-            ErrorCode::UnexpectedPayload,
-            "subscriptions are not supported over HTTP, use websockets instead",
-        ),
-        Transport::Socket => Error::new(
-            ErrorCode::NotSupported,
-            "subscriptions are not built yet: live queries come with a later release",
-        ),
-    }
 }
 
 /// v2 says no more than this to a client; limits are told, since the client can do something about them.

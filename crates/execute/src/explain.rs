@@ -4,44 +4,51 @@
 
 use std::sync::Arc;
 
-use graphloom_ir::{BoundOperation, OperationKind, RootField, RootValue, SourceQuery, TypedValue};
+use graphloom_ir::{
+    BoundOperation, OperationKind, RootField, RootValue, SourceQuery, TypedValue, Value,
+};
 use graphloom_pg::{Purpose, Statement};
+use graphloom_plan::LiveInput;
 use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result, Session, SourceName};
 use serde_json::json;
 
 use crate::operation::text;
-use crate::{Engine, GraphqlRequest, Snapshot};
+use crate::run::pool;
+use crate::{Engine, GraphqlRequest, LivePlan, Snapshot, text_array};
 
 /// How a root field is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explained {
+struct Explained {
     /// Its response key, behind that of its namespace.
-    pub field: String,
+    field: String,
     /// The statement, with values in the places of its parameters; `None` if no database is asked.
-    pub sql: Option<String>,
+    sql: Option<String>,
     /// Postgres' plan, line by line.
-    pub plan: Option<Vec<String>>,
+    plan: Option<Vec<String>>,
 }
 
 impl Explained {
     /// As v2 shows it.
-    pub fn to_json(&self) -> Json {
+    fn to_json(&self) -> Json {
         json!({ "field": self.field, "sql": self.sql, "plan": self.plan })
     }
 }
 
 impl Engine {
-    /// How a query's root fields would be answered.
+    /// How a query's root fields would be answered, or a subscription followed.
     ///
-    /// Errors are those of the query itself, `invalid-params` for a mutation and Postgres' own.
-    pub async fn explain(
-        &self,
-        session: &Session,
-        request: &GraphqlRequest,
-    ) -> Result<Vec<Explained>> {
+    /// Errors are those of the operation itself, `invalid-params` for a mutation and Postgres' own.
+    pub async fn explain(&self, session: &Session, request: &GraphqlRequest) -> Result<Json> {
         let snapshot = self.snapshot();
         let (bound, rules) = self.bind(&snapshot, session, request, check_kind)?;
         let variables = rules.resolve(&request.variables)?;
+        if bound.kind == OperationKind::Subscription {
+            let values = Values {
+                session,
+                variables: &variables,
+            };
+            return explain_live(&snapshot, &bound, values).await;
+        }
         let mut explained = Vec::new();
         for (field, value) in flat(&bound) {
             let RootValue::Source(source, query) = value else {
@@ -55,20 +62,16 @@ impl Engine {
             };
             explained.push(explain(&snapshot, field, (source, query), values).await?);
         }
-        Ok(explained)
+        Ok(explained.iter().map(Explained::to_json).collect())
     }
 }
 
 fn check_kind(kind: OperationKind) -> Result<()> {
     match kind {
-        OperationKind::Query => Ok(()),
+        OperationKind::Query | OperationKind::Subscription => Ok(()),
         OperationKind::Mutation => Err(Error::new(
             ErrorCode::InvalidParams,
             "only queries can be explained",
-        )),
-        OperationKind::Subscription => Err(Error::new(
-            ErrorCode::NotSupported,
-            "subscriptions are not built yet: live queries come with a later release",
         )),
     }
 }
@@ -114,23 +117,67 @@ async fn explain(
     let shown = draft.show(&values.texts(&draft.values)?);
     let explaining = draft.explain();
     let parameters = values.texts(&explaining.parameters)?;
+    let statement = Statement::new(explaining.sql.text());
+    let plan = plan_lines(snapshot, source, &statement, &parameters).await?;
+    Ok(Explained {
+        field,
+        sql: Some(shown),
+        plan: Some(plan),
+    })
+}
+
+/// `{"sql", "plan", "variables"}`: one statement for all subscribers, and what tells this one apart.
+async fn explain_live(
+    snapshot: &Snapshot,
+    operation: &BoundOperation,
+    values: Values<'_>,
+) -> Result<Json> {
+    let plan = LivePlan::new(&operation.roots)
+        .ok_or_else(|| Error::unexpected("a subscription is of a source"))?;
+    let texts = values.texts(&plan.values)?;
+    let explaining = graphloom_plan::live(&operation.roots).explain();
+    let cohort = |input: &LiveInput| match input {
+        LiveInput::Seed => Some("0".to_owned()),
+        LiveInput::Hashes => Some("{NULL}".to_owned()),
+        LiveInput::Value(index) => Some(text_array(std::iter::once(texts[*index].as_deref()))),
+    };
+    let parameters: Vec<_> = explaining.inputs.iter().map(cohort).collect();
+    let statement = Statement::new(explaining.sql.text());
+    let lines = plan_lines(snapshot, &plan.source, &statement, &parameters).await?;
+    let shown = plan.values.iter().zip(&texts);
+    let mut session = JsonObject::new();
+    let mut synthetic = Vec::new();
+    for (value, text) in shown {
+        match &value.value {
+            Value::Session(name) => {
+                session.insert(name.as_str().to_owned(), json!(text));
+            }
+            _ => synthetic.push(json!(text)),
+        }
+    }
+    Ok(json!({
+        "sql": &**plan.statement.text(),
+        "plan": lines,
+        "variables": { "session": session, "synthetic": synthetic },
+    }))
+}
+
+async fn plan_lines(
+    snapshot: &Snapshot,
+    source: &SourceName,
+    statement: &Statement,
+    parameters: &[Option<String>],
+) -> Result<Vec<String>> {
     let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
-    let pool = snapshot.pools.get(source).ok_or_else(|| {
-        let message = format!("source {source} has no connection pool");
-        Error::unexpected(message)
-    })?;
     let rows = async {
-        let mut connection = pool.get().await?;
-        let statement = Statement::new(explaining.sql.text());
-        connection.query_text_rows(&statement, &parameters).await
+        let mut connection = pool(&snapshot.pools, source)?.get().await?;
+        connection.query_text_rows(statement, &parameters).await
     };
     let rows = rows
         .await
         .map_err(|error| error.to_error(Purpose::Operation))?;
-    let lines = rows.into_iter().filter_map(|mut row| row.pop().flatten());
-    Ok(Explained {
-        field,
-        sql: Some(shown),
-        plan: Some(lines.collect()),
-    })
+    Ok(rows
+        .into_iter()
+        .filter_map(|mut row| row.pop().flatten())
+        .collect())
 }

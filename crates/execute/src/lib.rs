@@ -5,6 +5,7 @@
 mod caller;
 mod engine;
 mod explain;
+mod live;
 mod mutation;
 mod operation;
 mod outside;
@@ -14,8 +15,8 @@ mod run;
 mod tagged;
 
 pub use caller::Caller;
-pub use engine::{Engine, EngineOptions, Snapshot};
-pub use explain::Explained;
-pub use mutation::write;
+pub use engine::{Engine, EngineOptions, Snapshot, Started};
+pub use live::{Live, LivePlan};
+pub use mutation::{text_array, write};
 pub use outside::Outside;
 pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};

@@ -1,5 +1,7 @@
 //! A whole operation as statements, and the values of one request for them.
 
+use std::sync::Arc;
+
 use graphloom_bind::{VariableRules, evaluate};
 use graphloom_ir::{
     Assumption, BoundOperation, Observed, OperationKind, Premise, RootField, RootValue, TypedValue,
@@ -9,6 +11,7 @@ use graphloom_plan::{ResultShape, plan};
 use graphloom_vocab::{Error, ErrorCode, JsonObject, Result, Session, SourceName};
 
 use crate::RequestKind;
+use crate::live::LivePlan;
 use crate::mutation::MutationStep;
 use crate::tagged::{FieldTags, TaggedStatement};
 
@@ -19,6 +22,8 @@ pub(crate) struct OperationPlan {
     pub(crate) rules: VariableRules,
     pub(crate) premise: Premise,
     pub(crate) roots: Vec<RootPlan>,
+    /// A subscription's one statement, in place of root fields.
+    pub(crate) live: Option<Arc<LivePlan>>,
 }
 
 /// A root field: its key as it is written, and where its value comes from.
@@ -34,7 +39,7 @@ pub(crate) struct RootPlan {
 /// Where a root field's value comes from.
 #[derive(Debug)]
 pub(crate) enum RootPlanValue {
-    Constant(std::sync::Arc<str>),
+    Constant(Arc<str>),
     Namespace(Vec<RootPlan>),
     Statement(StatementStep),
     Mutation(Box<MutationStep>),
@@ -54,17 +59,28 @@ pub(crate) type StepParameters = Vec<Option<String>>;
 
 impl OperationPlan {
     pub(crate) fn new(operation: &BoundOperation, rules: VariableRules) -> Self {
+        let (roots, live) = match operation.kind {
+            OperationKind::Subscription => (Vec::new(), LivePlan::new(&operation.roots)),
+            _ => (root_plans(&operation.roots), None),
+        };
         Self {
             kind: operation.kind,
             rules,
             premise: operation.premise.clone(),
-            roots: root_plans(&operation.roots),
+            roots,
+            live: live.map(Arc::new),
         }
     }
 
     /// Adds comments to the statements of sources that want them; `tags` are those of a source's root field.
     pub(crate) fn tag(&mut self, tags: impl Fn(&SourceName, &str) -> Option<FieldTags>) {
         tag(&mut self.roots, &tags);
+        let live = self.live.as_mut().and_then(Arc::get_mut);
+        if let Some(live) = live
+            && let Some(tags) = live.keys.first().and_then(|key| tags(&live.source, key))
+        {
+            live.statement = tags.shared(&live.statement);
+        }
     }
 
     /// The values of one request for every statement, in the order statements run.
@@ -90,10 +106,13 @@ impl OperationPlan {
     /// Refuses statements with more values than the protocol can carry (16 bits).
     pub(crate) fn check_parameters(&self) -> Result<()> {
         let most = usize::from(u16::MAX);
-        if self
-            .steps()
-            .iter()
-            .all(|step| step.parameters.len() <= most)
+        let live = self.live.as_ref().map_or(0, |live| live.values.len());
+        // A live statement has two parameters of its own.
+        if live + 2 <= most
+            && self
+                .steps()
+                .iter()
+                .all(|step| step.parameters.len() <= most)
         {
             return Ok(());
         }
@@ -170,6 +189,9 @@ impl OperationPlan {
                 RootPlanValue::Namespace(_) => {}
             }
         });
+        if let Some(live) = &self.live {
+            size += live.statement.text().len() + 512 * live.values.len();
+        }
         size as u64
     }
 }

@@ -116,8 +116,8 @@ impl Connections<'_> {
             .is_some_and(|(current, _)| current == source);
         if !reusable {
             self.current = None;
-            let pool = self.pools.get(source).ok_or_else(|| no_pool(source))?;
-            self.current = Some((source.clone(), pool.get().await?));
+            let connection = pool(self.pools, source)?.get().await?;
+            self.current = Some((source.clone(), connection));
         }
         let (_, connection) = self
             .current
@@ -127,6 +127,11 @@ impl Connections<'_> {
     }
 }
 
-fn no_pool(source: &SourceName) -> PgError {
-    PgError::unexpected(format!("source {source} has no connection pool"))
+/// A source's pool.
+pub(crate) fn pool<'p>(
+    pools: &'p HashMap<SourceName, Pool>,
+    source: &SourceName,
+) -> Result<&'p Pool, PgError> {
+    let missing = || PgError::unexpected(format!("source {source} has no connection pool"));
+    pools.get(source).ok_or_else(missing)
 }

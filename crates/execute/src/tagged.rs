@@ -80,6 +80,13 @@ impl OperationTags {
     }
 }
 
+impl FieldTags {
+    /// A statement that many requests share, with its comment: it is of no request.
+    pub(crate) fn shared(&self, statement: &Statement) -> Statement {
+        Statement::new(self.comment.around(statement.text()))
+    }
+}
+
 impl TaggedStatement {
     /// A statement of the printer's, without a comment.
     pub(crate) fn new(text: &str) -> Self {

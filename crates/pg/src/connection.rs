@@ -134,6 +134,16 @@ impl Connection {
         rows.into_iter().map(values::first_column).collect()
     }
 
+    /// Runs a statement that gives any number of rows, whose columns are all of a text type or json.
+    pub async fn query_rows(
+        &mut self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Vec<Option<Bytes>>>, PgError> {
+        let rows = self.rows(statement, parameters).await?;
+        rows.into_iter().map(values::columns).collect()
+    }
+
     /// Runs a statement for its effect.
     pub async fn execute(
         &mut self,

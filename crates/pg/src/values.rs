@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use postgres_types::{Format, FromSql, IsNull, ToSql, Type};
@@ -116,6 +117,36 @@ pub(crate) fn first_column(row: Row) -> Result<Option<Bytes>, PgError> {
         bytes = bytes.slice(skipped.min(bytes.len())..);
     }
     Ok(Some(bytes))
+}
+
+/// A row that lends one of its columns as bytes.
+struct LentColumn(Arc<Row>, usize);
+
+impl AsRef<[u8]> for LentColumn {
+    fn as_ref(&self) -> &[u8] {
+        raw(&self.0, self.1)
+            .ok()
+            .flatten()
+            .expect("`columns` found it there before")
+    }
+}
+
+/// Every column of a row, json or text, sharing the driver's buffer: nothing is copied.
+pub(crate) fn columns(row: Row) -> Result<Vec<Option<Bytes>>, PgError> {
+    let other = row.columns().iter().find(|column| !is_text(column.type_()));
+    if let Some(column) = other {
+        return Err(PgError::unexpected(format!(
+            "result column \"{}\" is of type {}; cast it to text in the statement",
+            column.name(),
+            column.type_()
+        )));
+    }
+    let row = Arc::new(row);
+    let column = |index| {
+        let found = raw(&row, index)?;
+        Ok(found.map(|_| Bytes::from_owner(LentColumn(Arc::clone(&row), index))))
+    };
+    (0..row.len()).map(column).collect()
 }
 
 /// Every column of a row as text; all of them must be of a text type (cast them in the statement).

@@ -4,6 +4,7 @@ use graphloom_ir::{ArgumentValue, FunctionArgument, FunctionCall, NativePart, Na
 use graphloom_sql::{self as sql, Alias, Expr, FromItem, Function, Name, Ordinality};
 
 use crate::context::Context;
+use crate::live::Statements;
 use crate::value::value;
 
 /// A function's rows: `"public"."f"($1::text) t0`. `outer` is the row a computed field is of.
@@ -30,6 +31,7 @@ pub(crate) fn scalar(context: &mut Context, row: Alias, call: &FunctionCall) -> 
 
 /// The rows of a statement that an admin wrote.
 pub(crate) fn native(context: &mut Context, statement: &NativeStatement, alias: Alias) -> FromItem {
+    context.reads.statements = Statements::Some;
     let part = |part: &NativePart| match part {
         NativePart::Text(text) => sql::NativePart::Text(text.clone()),
         NativePart::Value(argument) => sql::NativePart::Expr(value(context, argument)),
@@ -48,6 +50,7 @@ fn name(call: &FunctionCall) -> Function {
 }
 
 fn arguments(context: &mut Context, row: Option<Alias>, call: &FunctionCall) -> Vec<Expr> {
+    context.reads.functions.insert(call.function.clone());
     call.arguments
         .iter()
         .map(|one| argument(context, row, one))

@@ -7,6 +7,8 @@ use graphloom_sql::{Alias, Expr, Name, ParameterId, Target, TypeName};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 use indexmap::IndexSet;
 
+use crate::live::{Cohorts, Reads};
+
 /// What is read of a subselect's rows.
 #[derive(Debug, Default)]
 pub(crate) struct Carried {
@@ -33,9 +35,21 @@ pub(crate) struct Context {
     collected: HashMap<Alias, Carried>,
     /// Under which access a table's rows were reached.
     known: HashMap<Alias, TableAccess>,
+    /// Where values come from if the statement serves many subscribers at once.
+    pub(crate) cohorts: Option<Cohorts>,
+    /// What the statement looks at.
+    pub(crate) reads: Reads,
 }
 
 impl Context {
+    /// A context in which values come from cohorts.
+    pub(crate) fn of_cohorts(cohorts: Cohorts) -> Self {
+        Self {
+            cohorts: Some(cohorts),
+            ..Self::default()
+        }
+    }
+
     /// A new alias.
     pub(crate) fn alias(&mut self) -> Alias {
         let alias = Alias::new(self.aliases);
@@ -113,6 +127,11 @@ impl Context {
     /// The values, at the index of each parameter.
     pub(crate) fn into_values(self) -> Vec<TypedValue> {
         self.values
+    }
+
+    /// The values, and what the statement looks at.
+    pub(crate) fn into_parts(self) -> (Vec<TypedValue>, Reads) {
+        (self.values, self.reads)
     }
 }
 

@@ -25,6 +25,7 @@ mod grouped;
 mod implied;
 mod keyset;
 mod levels;
+mod live;
 mod object;
 mod order;
 mod rows;
@@ -38,6 +39,7 @@ use graphloom_vocab::ColumnName;
 
 use crate::context::Context;
 pub use crate::levels::may_insert_by_levels;
+pub use crate::live::{LiveDraft, LiveInput, LivePlan, LiveResult, Reads, Statements, live};
 pub use crate::value::typed_parameter;
 pub use crate::write::{
     Answering, Gives, NewRows, Wanted, WritePlan, answering, delete, insert, reread, update,
@@ -65,8 +67,7 @@ pub enum ResultShape {
 
 /// A statement before it is printed: a tree in which parameters are still symbolic.
 ///
-/// For those who need more than its text: a rewrite that lets one statement serve many subscribers
-/// replaces parameters by expressions here.
+/// For those who need more than its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatementDraft {
     /// The tree.
@@ -85,28 +86,32 @@ pub fn plan(query: &ir::SourceQuery) -> StatementPlan {
 /// Plans a root field, up to the printing.
 pub fn draft(query: &ir::SourceQuery) -> StatementDraft {
     let mut context = Context::default();
-    let (select, result) = match query {
-        ir::SourceQuery::List(select) => (
-            select::list(&mut context, None, select),
-            ResultShape::JsonText,
-        ),
-        ir::SourceQuery::One(select) => (
-            select::one(&mut context, None, select),
-            ResultShape::JsonTextOrNoRow,
-        ),
-        ir::SourceQuery::Aggregate(select) => (
-            aggregate::aggregate(&mut context, None, select),
-            ResultShape::JsonText,
-        ),
-        ir::SourceQuery::Connection(select) => (
-            connection::connection(&mut context, None, select),
-            ResultShape::JsonText,
-        ),
-    };
+    let (select, result) = root(&mut context, query);
     StatementDraft {
         select,
         values: context.into_values(),
         result,
+    }
+}
+
+/// The statement's tree, and how its rows become the field's value.
+pub(crate) fn root(context: &mut Context, query: &ir::SourceQuery) -> (sql::Select, ResultShape) {
+    match query {
+        ir::SourceQuery::List(select) => {
+            (select::list(context, None, select), ResultShape::JsonText)
+        }
+        ir::SourceQuery::One(select) => (
+            select::one(context, None, select),
+            ResultShape::JsonTextOrNoRow,
+        ),
+        ir::SourceQuery::Aggregate(select) => (
+            aggregate::aggregate(context, None, select),
+            ResultShape::JsonText,
+        ),
+        ir::SourceQuery::Connection(select) => (
+            connection::connection(context, None, select),
+            ResultShape::JsonText,
+        ),
     }
 }
 

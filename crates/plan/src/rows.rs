@@ -40,11 +40,14 @@ pub(crate) fn source(
     let row = context.alias();
     let outer = link.as_ref().map(|link| link.outer);
     let item = match access.rows() {
-        Rows::Table => FromItem::Table {
-            schema: Name::new(access.table().schema.as_str()),
-            table: Name::new(access.table().name.as_str()),
-            alias: row,
-        },
+        Rows::Table => {
+            context.reads.tables.insert(access.table().clone());
+            FromItem::Table {
+                schema: Name::new(access.table().schema.as_str()),
+                table: Name::new(access.table().name.as_str()),
+                alias: row,
+            }
+        }
         Rows::Function(call) => call::rows(context, outer, call, row),
         Rows::Statement(statement) => call::native(context, statement, row),
         Rows::Written => write::written_rows(context, access.table(), row),

@@ -54,17 +54,29 @@ pub(crate) fn value(context: &mut Context, value: &TypedValue) -> Expr {
         }
         _ => {}
     }
-    typed_parameter(ty, context.parameter(value))
+    let id = context.parameter(value);
+    match context.cohorts {
+        None => typed_parameter(ty, id),
+        Some(cohorts) => cohorts.value(id),
+    }
 }
 
 /// A parameter of a type, sent as the type's text: `$1::int4`; geometries as GeoJSON.
 pub fn typed_parameter(ty: &PgType, id: ParameterId) -> Expr {
     let parameter = Expr::parameter(id);
     match ty.scalar_kind() {
-        ScalarKind::Geometry => geometry(ty, parameter),
-        ScalarKind::Geography => geometry(ty, parameter).cast(type_name(ty)),
+        ScalarKind::Geometry | ScalarKind::Geography => typed(ty, parameter),
         _ if is_builtin(ty) => parameter.cast(type_name(ty)),
         _ => parameter.cast(TEXT).cast(type_name(ty)),
+    }
+}
+
+/// A text expression as a value of a type, a domain's rules included: `t1."p0"::int4`; geometries from GeoJSON.
+pub(crate) fn typed(ty: &PgType, text: Expr) -> Expr {
+    match ty.scalar_kind() {
+        ScalarKind::Geometry => geometry(ty, text),
+        ScalarKind::Geography => geometry(ty, text).cast(type_name(ty)),
+        _ => text.cast(type_name(ty)),
     }
 }
 

@@ -8,12 +8,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use graphloom_admin::{Admin, Health};
-use graphloom_execute::{Engine, Executed, Explained, GraphqlRequest};
+use graphloom_execute::{Engine, Executed, GraphqlRequest};
+use graphloom_subscribe::{Hub, Subscription};
 use graphloom_vocab::{Json, JsonObject, Result, Session};
 use tokio::sync::watch;
 
 /// A future that a trait object can return.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What became of a request on a transport that can carry many answers.
+pub enum Started {
+    /// It was run.
+    Answer(Executed),
+    /// It is a subscription.
+    Live(Subscription),
+}
 
 /// Everything that answers requests.
 pub trait Services: Send + Sync + 'static {
@@ -23,6 +32,18 @@ pub trait Services: Send + Sync + 'static {
         session: &'a Session,
         request: &'a GraphqlRequest,
     ) -> Answer<'a, Result<Executed>>;
+
+    /// Runs one GraphQL request, or begins to follow a subscription.
+    fn start<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Started>> {
+        Box::pin(async move {
+            let executed = self.graphql(session, request).await?;
+            Ok(Started::Answer(executed))
+        })
+    }
 
     /// `POST /v1/graphql/explain`, for admins.
     fn explain<'a>(
@@ -58,6 +79,8 @@ pub struct Wired {
     pub engine: Arc<Engine>,
     /// Runs commands.
     pub admin: Arc<Admin>,
+    /// Follows subscriptions.
+    pub hub: Hub,
 }
 
 impl Services for Wired {
@@ -69,15 +92,27 @@ impl Services for Wired {
         Box::pin(self.engine.graphql(session, request))
     }
 
+    fn start<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Started>> {
+        Box::pin(async move {
+            Ok(match self.engine.start(session, request).await? {
+                graphloom_execute::Started::Answer(executed) => Started::Answer(executed),
+                graphloom_execute::Started::Live(live) => {
+                    Started::Live(self.hub.subscribe(live).await?)
+                }
+            })
+        })
+    }
+
     fn explain<'a>(
         &'a self,
         session: &'a Session,
         request: &'a GraphqlRequest,
     ) -> Answer<'a, Result<Json>> {
-        Box::pin(async move {
-            let explained = self.engine.explain(session, request).await?;
-            Ok(explained.iter().map(Explained::to_json).collect())
-        })
+        Box::pin(self.engine.explain(session, request))
     }
 
     fn metadata<'a>(&'a self, session: &'a Session, body: Json) -> Answer<'a, Result<Json>> {

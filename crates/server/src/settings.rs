@@ -203,8 +203,10 @@ pub struct WebsocketSettings {
     pub init_timeout: Duration,
     /// Most bytes of one message.
     pub message_bytes_max: usize,
-    /// Most operations running at once.
+    /// Most queries and mutations running at once.
     pub operations_max: usize,
+    /// Most subscriptions.
+    pub subscriptions_max: usize,
     /// Whether the handshake's cookie is read although CORS is disabled.
     pub cookie: HandshakeCookie,
     /// Whether a change of metadata closes sockets.

@@ -4,6 +4,7 @@
 //! open socket is `websocket/connection.rs`. A refused handshake is answered over HTTP.
 
 mod connection;
+mod operation;
 mod protocol;
 
 use std::sync::Arc;

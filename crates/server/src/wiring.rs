@@ -13,12 +13,13 @@ use graphloom_schema::{
     Settings as SchemaSettings,
 };
 use graphloom_store::{InstanceId, Origin, Store};
+use graphloom_subscribe::{Hub, Options, Polling};
 use graphloom_vocab::{Internal, Json};
 use serde_json::json;
 
 use crate::log::{Level, LogType, Logs};
 use crate::services::{Services, Wired};
-use crate::settings::{DatabaseSettings, Settings, UrlOrigin};
+use crate::settings::{DatabaseSettings, Reported, Settings, UrlOrigin};
 use crate::startup::Fatal;
 
 /// Most connections to the metadata database: one writes at a time, and the rest only look.
@@ -59,7 +60,20 @@ pub async fn wire(
     }
     let info = json!({ "resource_version": admin.resource_version() });
     logs.startup(Level::Info, "metadata", info);
-    Ok(Arc::new(Wired { engine, admin }))
+    let hub = Hub::new(polling(&settings.http.reported), None);
+    Ok(Arc::new(Wired { engine, admin, hub }))
+}
+
+/// How subscriptions are polled, as `/v1alpha1/config` tells it.
+fn polling(reported: &Reported) -> Options {
+    let polling = |(batch_size, interval_ms): (u64, u64)| {
+        let batch_size = usize::try_from(batch_size).unwrap_or(usize::MAX);
+        Polling::new(Duration::from_millis(interval_ms), batch_size)
+    };
+    Options {
+        live: polling(reported.live_queries),
+        streaming: polling(reported.streaming_queries),
+    }
 }
 
 async fn open_store(

@@ -40,6 +40,7 @@ pub(crate) const RANKS: &[(&str, Rank)] = &[
     ("store", Rank::Level(5)),
     ("execute", Rank::Level(5)),
     ("admin", Rank::Level(6)),
+    ("subscribe", Rank::Level(6)),
     ("server", Rank::Level(7)),
     ("managed", Rank::Level(7)),
     ("graphloom", Rank::Level(8)),

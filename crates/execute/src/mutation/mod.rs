@@ -10,5 +10,6 @@ mod run;
 mod validate;
 
 pub(crate) use plan::MutationStep;
+pub use rows::column_literal as text_array;
 pub use run::write;
 pub(crate) use run::{Request, run};

@@ -143,8 +143,8 @@ fn related_rows(relation: &Relation, value: &Json, path: &ErrorPath) -> Result<V
     read(place, data, (form, &above, conflict), &path.key("data"))
 }
 
-/// One column of rows as the literal of a `text[]`.
-pub(crate) fn column_literal<'r>(cells: impl Iterator<Item = Option<&'r str>>) -> String {
+/// Texts as the literal of a `text[]`.
+pub fn column_literal<'r>(cells: impl Iterator<Item = Option<&'r str>>) -> String {
     let mut literal = String::from("{");
     for (index, cell) in cells.enumerate() {
         if index > 0 {

@@ -76,6 +76,8 @@ pub struct RoleSchema {
     pub null_operands: NullOperands,
     /// The mutation root's name, if the role may write anything.
     pub mutation_type: Option<GraphqlName>,
+    /// The subscription root's name, if the role may subscribe to anything.
+    pub subscription_type: Option<GraphqlName>,
 }
 
 /// What a role without any query field is shown instead.
@@ -87,11 +89,13 @@ impl RoleSchema {
         let mut types = Types::default();
         let mut query = root_type("query_root", None);
         let mut mutation = root_type("mutation_root", Some("mutation root"));
+        let mut subscription = root_type("subscription_root", None);
         let mut nodes = Vec::new();
         for source in cache.sources.values() {
             let mut builder = SourceTypes::new(cache, source, (role, variant), &mut types);
             let fields = builder.build();
             let mutations = builder.mutations();
+            let subscriptions = builder.subscriptions();
             nodes.append(&mut builder.nodes);
             let suffix = match variant.backend {
                 BackendOnly::Hidden => "mutation_frontend",
@@ -99,6 +103,8 @@ impl RoleSchema {
             };
             put(fields, source, ("query", &mut query), &mut types);
             put(mutations, source, (suffix, &mut mutation), &mut types);
+            let root = ("subscription", &mut subscription);
+            put(subscriptions, source, root, &mut types);
         }
         if variant.kind == SchemaKind::Relay {
             relay::add(&mut types, &mut query, nodes);
@@ -111,16 +117,18 @@ impl RoleSchema {
         }
         introspection::add(&mut types, &mut query);
         let query_type = query.name.clone();
-        let mutation_type = (!mutation.fields.is_empty()).then(|| mutation.name.clone());
         types.add(TypeDefinition::Object(query));
-        if mutation_type.is_some() {
-            types.add(TypeDefinition::Object(mutation));
-        }
+        let [mutation_type, subscription_type] = [mutation, subscription].map(|root| {
+            let name = (!root.fields.is_empty()).then(|| root.name.clone())?;
+            types.add(TypeDefinition::Object(root));
+            Some(name)
+        });
         types.drop_conflicted();
         valid::complete(&mut types);
         types.add_scalars();
-        let roots = [Some(query_type.clone()), mutation_type.clone()];
-        let roots = valid::of_directives().chain(roots.into_iter().flatten());
+        let further = [mutation_type.clone(), subscription_type.clone()];
+        let roots = std::iter::once(query_type.clone()).chain(further.into_iter().flatten());
+        let roots = valid::of_directives().chain(roots);
         let types = types.reachable_from(roots.collect());
         Self {
             role: role.clone(),
@@ -128,6 +136,7 @@ impl RoleSchema {
             query_type,
             null_operands: cache.settings.null_operands,
             mutation_type,
+            subscription_type,
         }
     }
 
@@ -315,6 +324,13 @@ impl Types {
     }
 }
 
+/// A root type that tables have fields in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    Query,
+    Subscription,
+}
+
 /// Makes one source's types for one role.
 struct SourceTypes<'a> {
     source: &'a SourceInfo,
@@ -323,6 +339,8 @@ struct SourceTypes<'a> {
     variant: SchemaVariant,
     /// What `node` can find rows of.
     nodes: Vec<NodeTable>,
+    /// Root fields of functions and native queries: queries and subscriptions have the same.
+    computed_roots: IndexMap<GraphqlName, FieldDefinition>,
     grants: HashMap<&'a QualifiedTable, Arc<SelectGrant>>,
     types: &'a mut Types,
 }
@@ -353,6 +371,7 @@ impl<'a> SourceTypes<'a> {
             role,
             variant,
             nodes: Vec::new(),
+            computed_roots: IndexMap::new(),
             grants,
             types,
         }
@@ -368,15 +387,37 @@ impl<'a> SourceTypes<'a> {
             };
             self.table_types(info, &grant);
             match self.variant.kind {
-                SchemaKind::Standard => self.table_roots(info, &grant, &mut roots),
+                SchemaKind::Standard => self.table_roots(info, &grant, Root::Query, &mut roots),
                 SchemaKind::Relay => self.connection_root(info, &grant, &mut roots),
             }
             self.nodes.extend(self.node_table(info, &grant));
         }
-        self.function_roots(ExposedAs::Query, &mut roots);
+        let mut computed = IndexMap::new();
+        self.function_roots(ExposedAs::Query, &mut computed);
         if self.variant.kind == SchemaKind::Standard {
-            self.native_roots(&mut roots);
+            self.native_roots(&mut computed);
         }
+        roots.extend(computed.clone());
+        self.computed_roots = computed;
+        roots
+    }
+
+    /// The root fields of subscriptions; their types are those that [`Self::build`] made.
+    fn subscriptions(&mut self) -> IndexMap<GraphqlName, FieldDefinition> {
+        let mut roots = IndexMap::new();
+        let source = self.source;
+        for (name, info) in &source.tables {
+            let Some(grant) = self.grants.get(name).cloned() else {
+                continue;
+            };
+            match self.variant.kind {
+                SchemaKind::Standard => {
+                    self.table_roots(info, &grant, Root::Subscription, &mut roots);
+                }
+                SchemaKind::Relay => self.connection_root(info, &grant, &mut roots),
+            }
+        }
+        roots.extend(std::mem::take(&mut self.computed_roots));
         roots
     }
 

@@ -8,7 +8,7 @@ use graphloom_ir::{Aggregations, GrantedColumn, Output, SelectGrant};
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable};
 use indexmap::IndexMap;
 
-use super::{SourceTypes, input, plain_field};
+use super::{Root, SourceTypes, input, plain_field};
 use crate::relationship::{RelationshipInfo, RelationshipKind};
 use crate::table::{ColumnInfo, TableInfo, described};
 use crate::types::{
@@ -306,9 +306,10 @@ impl SourceTypes<'_> {
         &mut self,
         info: &TableInfo,
         grant: &Arc<SelectGrant>,
+        root: Root,
         roots: &mut IndexMap<GraphqlName, FieldDefinition>,
     ) {
-        let shows = |field: &str| self.shows(info, field);
+        let shows = |field: &str| self.shows(info, root, field);
         let table = info.table.name.display_name();
         if shows("select") {
             let (name, description) = self.root_name(
@@ -359,9 +360,12 @@ impl SourceTypes<'_> {
         }
     }
 
-    fn shows(&self, info: &TableInfo, field: &str) -> bool {
+    fn shows(&self, info: &TableInfo, root: Root, field: &str) -> bool {
         let permission = info.select_permissions.get(self.role);
-        let shown = permission.and_then(|permission| permission.query_root_fields.as_ref());
+        let shown = permission.and_then(|permission| match root {
+            Root::Query => permission.query_root_fields.as_ref(),
+            Root::Subscription => permission.subscription_root_fields.as_ref(),
+        });
         shown.is_none_or(|shown| shown.iter().any(|name| name == field))
     }
 

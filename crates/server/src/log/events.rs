@@ -92,6 +92,7 @@ pub(crate) enum SocketEventKind<'a> {
 /// How an operation on a websocket goes on.
 #[derive(Clone, Copy)]
 pub(crate) enum OperationOutcome<'a> {
+    Started,
     ProtocolError(&'a str),
     QueryError(&'a Error),
     Completed,
@@ -272,6 +273,7 @@ fn outcome_json(outcome: OperationOutcome<'_>) -> Json {
         OperationOutcome::QueryError(error) => {
             json!({ "type": "query_err", "detail": envelope::api_error(error, Detail::Shown) })
         }
+        OperationOutcome::Started => json!({ "type": "started" }),
         OperationOutcome::Completed => json!({ "type": "completed" }),
         OperationOutcome::Stopped => json!({ "type": "stopped" }),
     }

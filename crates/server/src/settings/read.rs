@@ -147,6 +147,7 @@ fn websocket(values: &Values) -> WebsocketSettings {
         init_timeout: values.seconds("websocket-connection-init-timeout"),
         message_bytes_max: values.size("websocket-message-limit"),
         operations_max: values.size("websocket-operations-limit"),
+        subscriptions_max: values.size("websocket-subscriptions-limit"),
         cookie: if values.boolean("ws-read-cookie") {
             HandshakeCookie::Read
         } else {

@@ -1,26 +1,26 @@
 //! One open socket: its introduction, its operations, its end.
 //!
 //! One task reads, writes and keeps the time; each operation is a task of its own that hands its
-//! messages to the first. At the limit of running operations the socket is not read, so that a client
-//! that asks faster than the database answers waits, and needs no error for it.
+//! messages to the first (`operation.rs`). At the limit of running queries and mutations the socket is not read, so that
+//! a client that asks faster than the database answers waits, and needs no error for it.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _};
 use graphloom_execute::{Caller, GraphqlRequest, SchemaKind};
-use graphloom_vocab::{Error, ErrorCode, Json, Session};
+use graphloom_vocab::{Error, ErrorCode, Session};
 use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use super::operation::{Operation, complete_message, error_json, error_message};
 use super::protocol::{ClientMessage, Close, Protocol};
-use crate::envelope::{self, Detail};
 use crate::http::App;
 use crate::log::{OperationOutcome, SocketEvent, SocketEventKind};
 
@@ -53,6 +53,8 @@ pub(crate) struct Connection {
     /// Who initialised it.
     caller: Arc<Caller>,
     running: HashMap<String, Running>,
+    /// How many of them are subscriptions.
+    subscriptions: Arc<AtomicUsize>,
     /// Tells a new operation from an old one of the same name.
     started: u64,
     /// When the session ends, and the socket with it.
@@ -80,8 +82,10 @@ impl Drop for Running {
 }
 
 /// From an operation's task to the socket's.
-enum Outgoing {
+pub(super) enum Outgoing {
     Text(String),
+    /// The operation is a subscription and goes on: the socket may be read again.
+    Followed,
     Done(String, u64),
 }
 
@@ -109,6 +113,7 @@ impl Connection {
             state,
             caller: Arc::default(),
             running: HashMap::new(),
+            subscriptions: Arc::default(),
             started: 0,
             expiry: None,
         }
@@ -155,7 +160,9 @@ impl Connection {
         let init_deadline = sleep(self.app.websocket.init_timeout);
         tokio::pin!(init_deadline);
         loop {
-            let reads = self.running.len() < self.app.websocket.operations_max;
+            let followed = self.subscriptions.load(Ordering::Relaxed);
+            let answering = self.running.len().saturating_sub(followed);
+            let reads = answering < self.app.websocket.operations_max;
             let next = tokio::select! {
                 // In this order: who waits for a message of ours is served before new work is taken.
                 biased;
@@ -175,6 +182,7 @@ impl Connection {
                         write(sink, text).await?;
                         Next::Stay
                     }
+                    Outgoing::Followed => Next::Stay,
                     Outgoing::Done(id, number) => {
                         self.forget(&id, number);
                         Next::Stay
@@ -379,10 +387,11 @@ impl Connection {
             id: id.clone(),
             session,
             request: Arc::clone(&request),
+            subscriptions: Arc::clone(&self.subscriptions),
         };
         let (outbox, number) = (outbox.clone(), self.started);
         let task = tokio::spawn(async move {
-            for message in operation.run().await {
+            for message in operation.run(&outbox).await {
                 // The socket being gone is for its own task to notice.
                 outbox.send(Outgoing::Text(message)).await.ok();
             }
@@ -414,126 +423,6 @@ impl Connection {
             );
         }
     }
-}
-
-/// One operation, as its task sees it.
-struct Operation {
-    app: Arc<App>,
-    socket_id: String,
-    protocol: Protocol,
-    errors: ErrorStyle,
-    id: String,
-    session: Arc<Session>,
-    request: Arc<GraphqlRequest>,
-}
-
-impl Operation {
-    /// Runs it; returns the messages it ends with.
-    async fn run(&self) -> Vec<String> {
-        let request_id = self.request.request_id.clone().unwrap_or_default();
-        let running = self.app.services.graphql(&self.session, &self.request);
-        let result = AssertUnwindSafe(running).catch_unwind().await;
-        let result = result.unwrap_or_else(|_| Err(Error::unexpected("Internal Server Error")));
-        match result {
-            Ok(executed) => {
-                self.app
-                    .logs
-                    .query(&request_id, &self.request, &executed.statements);
-                self.log(&request_id, OperationOutcome::Completed);
-                let payload = envelope::graphql_data(&executed.data);
-                vec![
-                    self.protocol.data(&self.id, &payload),
-                    complete_message(&self.id),
-                ]
-            }
-            Err(error) => {
-                self.log(&request_id, OperationOutcome::QueryError(&error));
-                self.failure(&error)
-            }
-        }
-    }
-
-    fn failure(&self, error: &Error) -> Vec<String> {
-        let json = error_json(self.errors, error);
-        let id = &self.id;
-        match (self.protocol, Phase::of(error)) {
-            (Protocol::Legacy, Phase::Execution) => {
-                let payload = json!({ "data": null, "errors": [json] }).to_string();
-                vec![
-                    self.protocol.data(id, payload.as_bytes()),
-                    complete_message(id),
-                ]
-            }
-            (Protocol::Legacy, Phase::Preparation) => {
-                let payload = match self.errors {
-                    ErrorStyle::Graphql => envelope::graphql_errors(json),
-                    ErrorStyle::Api => json,
-                };
-                vec![error_message(id, payload), complete_message(id)]
-            }
-            // This message ends the operation by itself.
-            (Protocol::Transport, Phase::Preparation) if self.errors == ErrorStyle::Api => {
-                vec![error_message(id, json)]
-            }
-            (Protocol::Transport, _) => vec![error_message(id, Json::Array(vec![json]))],
-        }
-    }
-
-    fn log(&self, request_id: &str, outcome: OperationOutcome<'_>) {
-        self.app.logs.socket(&SocketEvent {
-            socket_id: &self.socket_id,
-            session: Some(&self.session),
-            message: None,
-            kind: SocketEventKind::Operation {
-                id: &self.id,
-                request_id: Some(request_id),
-                request: &self.request,
-                outcome,
-            },
-        });
-    }
-}
-
-/// When an operation failed. v2 tells clients of the old protocol the two apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// While it was read, checked and planned.
-    Preparation,
-    /// In the database, or on the way there.
-    Execution,
-}
-
-impl Phase {
-    /// Read off the code: these come from running a statement, and from nothing before it.
-    fn of(error: &Error) -> Self {
-        match error.code() {
-            ErrorCode::DataException
-            | ErrorCode::PostgresError
-            | ErrorCode::PostgresMaxConnectionsError
-            | ErrorCode::ConstraintViolation
-            | ErrorCode::ConstraintError
-            | ErrorCode::ConcurrentUpdate
-            | ErrorCode::PermissionError
-            | ErrorCode::Timeout
-            | ErrorCode::Unexpected => Self::Execution,
-            _ => Self::Preparation,
-        }
-    }
-}
-
-fn error_json(style: ErrorStyle, error: &Error) -> Json {
-    match style {
-        ErrorStyle::Graphql => envelope::graphql_error(error, Detail::Hidden),
-        ErrorStyle::Api => envelope::api_error(error, Detail::Hidden),
-    }
-}
-
-fn error_message(id: &str, payload: Json) -> String {
-    json!({ "type": "error", "id": id, "payload": payload }).to_string()
-}
-
-fn complete_message(id: &str) -> String {
-    json!({ "type": "complete", "id": id }).to_string()
 }
 
 /// The same time on our own clock; at once for one that is over.
@@ -571,22 +460,4 @@ async fn say_goodbye(
     };
     // A client that does not answer in time is left.
     tokio::time::timeout_at(deadline, goodbye).await.ok();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_know_when_they_happened() {
-        for (code, phase) in [
-            (ErrorCode::ValidationFailed, Phase::Preparation),
-            (ErrorCode::ParseFailed, Phase::Preparation),
-            (ErrorCode::NotSupported, Phase::Preparation),
-            (ErrorCode::DataException, Phase::Execution),
-            (ErrorCode::Unexpected, Phase::Execution),
-        ] {
-            assert_eq!(Phase::of(&Error::new(code, "")), phase);
-        }
-    }
 }

@@ -1,0 +1,90 @@
+//! What pollers did, for logs and people.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use graphloom_execute::LivePlan;
+use graphloom_vocab::{Error, RoleName};
+use uuid::Uuid;
+
+use crate::Polling;
+
+/// Is told of every poll.
+pub type Observer = Arc<dyn Fn(&PollReport<'_>) + Send + Sync>;
+
+/// One poll: the statement run for those whose result may have changed.
+#[derive(Debug)]
+pub struct PollReport<'a> {
+    /// The same for all polls of a poller.
+    pub poller_id: Uuid,
+    /// What was run, and where.
+    pub plan: &'a LivePlan,
+    /// Whose statement it is.
+    pub role: &'a RoleName,
+    /// How it is polled.
+    pub polling: Polling,
+    /// All of the poller's subscribers and cohorts, whether they were asked for or not.
+    pub subscribers: usize,
+    /// All of the poller's cohorts.
+    pub cohorts: usize,
+    /// How long it took to find out what was to be asked for.
+    pub snapshot_time: Duration,
+    /// From there to the last answer.
+    pub total_time: Duration,
+    /// The statements that were run.
+    pub batches: &'a [BatchReport],
+}
+
+/// One run of a statement.
+#[derive(Clone, Debug)]
+pub struct BatchReport {
+    /// From 1.
+    pub id: usize,
+    /// How many cohorts it was for.
+    pub size: NonZeroUsize,
+    /// How many of the results were news.
+    pub news: usize,
+    /// From asking for a connection to the answer.
+    pub pg_time: Duration,
+    /// Why it failed.
+    pub error: Option<Error>,
+}
+
+/// What has happened since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) polls: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    pub(crate) batch_micros: AtomicU64,
+    pub(crate) news: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, amount: usize) {
+        counter.fetch_add(amount as u64, Ordering::Relaxed);
+    }
+}
+
+/// Gauges and counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Statements that are kept up to date.
+    pub pollers: usize,
+    /// Different results among them.
+    pub cohorts: usize,
+    /// Subscribers.
+    pub subscribers: usize,
+    /// Polls that asked for something.
+    pub polls: u64,
+    /// Results that were not asked for because nothing had changed.
+    pub skipped: u64,
+    /// Statements run.
+    pub batches: u64,
+    /// How long those took, in microseconds.
+    pub batch_micros: u64,
+    /// Results that had changed.
+    pub news: u64,
+}

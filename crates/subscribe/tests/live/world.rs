@@ -1,0 +1,138 @@
+//! A database, its metadata, an engine over both and a hub of subscriptions.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use graphloom_execute::{Engine, GraphqlRequest, Snapshot, Started};
+use graphloom_metadata::Metadata;
+use graphloom_pg::{ConnectionOptions, Pool, PoolOptions, introspect};
+use graphloom_schema::{Settings, build};
+use graphloom_subscribe::{Hub, Options, Polling, Subscription, Update};
+use graphloom_testkit::postgres::Database;
+use graphloom_vocab::{Result, RoleName, Session, SessionVariableName, SourceName};
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How long an update may take to come. Not a measure of speed: only what hangs takes so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One world at a time: what happens in one database is a sign of change in all others of its server.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+pub(crate) struct World {
+    pub(crate) database: Arc<Database>,
+    pub(crate) engine: Engine,
+    pub(crate) hub: Hub,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl World {
+    /// `metadata` has `tables` and `functions` of the one source.
+    pub(crate) async fn new(sql: &str, tables: Value, functions: Value) -> Self {
+        let turn = TURN.lock().await;
+        let database = Arc::new(Database::create().unwrap());
+        database.run(sql).unwrap();
+        let options = ConnectionOptions::parse(database.url()).unwrap();
+        let pool = Pool::new(options, PoolOptions::default());
+        let document = json!({"version": 3, "sources": [{
+            "name": "default", "kind": "postgres", "tables": tables, "functions": functions,
+            "configuration": {"connection_info": {"database_url": "unused"}},
+        }]});
+        let metadata = Metadata::from_json(&document).unwrap();
+        let source = SourceName::new("default");
+        let mut connection = pool.get().await.unwrap();
+        let catalog = introspect(&mut connection).await.unwrap();
+        drop(connection);
+        let catalogs = HashMap::from([(source.clone(), Ok(Arc::new(catalog)))]);
+        let schema = build(&metadata, &catalogs, Settings::default());
+        assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
+        let engine = Engine::default();
+        engine.replace(Arc::new(Snapshot {
+            generation: 1,
+            schema,
+            pools: HashMap::from([(source, pool)]),
+        }));
+        let polling = Polling::new(Duration::from_millis(100), 3);
+        let options = Options {
+            live: polling,
+            streaming: polling,
+        };
+        Self {
+            database,
+            engine,
+            hub: Hub::new(options, None),
+            _turn: turn,
+        }
+    }
+
+    pub(crate) async fn subscribe(
+        &self,
+        session: &Session,
+        query: &str,
+        variables: Value,
+    ) -> Result<Subscription> {
+        let body = json!({"query": query, "variables": variables});
+        let request = GraphqlRequest::from_json(body).unwrap();
+        match self.engine.start(session, &request).await? {
+            Started::Live(live) => self.hub.subscribe(live).await,
+            Started::Answer(_) => panic!("no subscription: {query}"),
+        }
+    }
+
+    /// The same as the admin, who may subscribe.
+    pub(crate) async fn admin(&self, query: &str, variables: Value) -> Subscription {
+        let session = Session::admin();
+        self.subscribe(&session, query, variables).await.unwrap()
+    }
+
+    /// Waits until nothing has been asked of the database for a while, and returns how much was;
+    /// `None` if it is asked on and on.
+    pub(crate) async fn settled(&self) -> Option<u64> {
+        let start = self.hub.statistics().batches;
+        let (mut quiet, mut last) = (0, start);
+        while quiet < 15 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let batches = self.hub.statistics().batches;
+            quiet = if batches == last { quiet + 1 } else { 0 };
+            last = batches;
+            if last > start + 12 {
+                return None;
+            }
+        }
+        Some(last)
+    }
+}
+
+/// The next update: data, or `{"failed": message}`.
+pub(crate) async fn next(subscription: &mut Subscription) -> Value {
+    let update = tokio::time::timeout(PATIENCE, subscription.next()).await;
+    match update.expect("an update") {
+        Update::Data { data, .. } => serde_json::from_slice(&data).unwrap(),
+        Update::Failed(error) => json!({"failed": error.message()}),
+    }
+}
+
+/// Waits for an update that is this one; others may come before.
+pub(crate) async fn until(subscription: &mut Subscription, expected: Value) {
+    let mut last = Value::Null;
+    let search = async {
+        while last != expected {
+            last = next(subscription).await;
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, search).await;
+    assert!(found.is_ok(), "expected {expected}, last was {last}");
+}
+
+pub(crate) fn user(id: &str) -> Session {
+    let name = SessionVariableName::parse("x-hasura-user-id").unwrap();
+    Session::new(
+        RoleName::new("user"),
+        BTreeMap::from([(name, id.to_owned())]),
+    )
+}
+
+pub(crate) fn table(name: &str) -> Value {
+    json!({"table": {"schema": "public", "name": name}})
+}
