@@ -112,6 +112,11 @@ pub struct SideEffects {
     pub on_insert: bool,
     /// `UPDATE`.
     pub on_update: bool,
+    /// Whether inserting and updating do nothing but write the row, so that nobody could tell a statement of its own
+    /// from one in a transaction that says who writes: no trigger (an event trigger's neither), no rule, no
+    /// default or check that calls more than the usual functions, no key that changes other rows or is deferred,
+    /// no table that inherits.
+    pub nothing_else: bool,
 }
 
 /// What makes reading a table fast or slow. The default is that nothing is known.

@@ -564,3 +564,37 @@ async fn a_query_is_explained_with_the_values_of_its_user() {
     assert_eq!(refused.code().as_str(), "invalid-params");
     assert_eq!(refused.message(), "only queries can be explained");
 }
+
+/// Who wrote, as triggers can tell, and whether a transaction was begun for it.
+const WATCHED: &str = "
+    CREATE TABLE quiet (id serial PRIMARY KEY, n int NOT NULL DEFAULT 0, at timestamptz DEFAULT now());
+    CREATE TABLE watched (id serial PRIMARY KEY, n int NOT NULL DEFAULT 0, who text);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.who := current_setting('hasura.user', true)::json->>'x-hasura-role'; RETURN NEW; END $$;
+    CREATE TRIGGER note BEFORE INSERT OR UPDATE ON watched FOR EACH ROW EXECUTE FUNCTION note();
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$;
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_write_needs_a_transaction_only_where_somebody_could_tell() {
+    let table = |name: &str| json!({"table": {"schema": "public", "name": name}});
+    let world = World::new(WATCHED, json!([table("quiet"), table("watched")])).await;
+    let admin = Session::admin();
+    // The session reads only unless a transaction says otherwise: a statement of its own fails, and is run in one.
+    for (mutation, expected) in [
+        (
+            "mutation { insert_quiet_one(object: {}) { id n } }",
+            json!({"insert_quiet_one": {"id": 1, "n": 0}}),
+        ),
+        (
+            "mutation { update_quiet(where: {}, _inc: {n: 1}) { affected_rows returning { n } } }",
+            json!({"update_quiet": {"affected_rows": 1, "returning": [{"n": 1}]}}),
+        ),
+        (
+            "mutation { insert_watched_one(object: {}) { who } }",
+            json!({"insert_watched_one": {"who": "admin"}}),
+        ),
+    ] {
+        assert_eq!(world.ask(&admin, mutation, json!({})).await, expected);
+    }
+}

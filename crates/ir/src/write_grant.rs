@@ -71,6 +71,7 @@ pub struct UpdateTarget {
     presets: Arc<[Preset]>,
     filter: Arc<BoolExp>,
     check: Option<Arc<BoolExp>>,
+    side_effects: SideEffects,
     webhook: Option<Arc<InputWebhook>>,
 }
 
@@ -189,6 +190,7 @@ impl InsertGrant {
                     _ => SideEffects {
                         on_insert: true,
                         on_update: true,
+                        nothing_else: false,
                     },
                 },
                 references: references(table).collect(),
@@ -297,6 +299,7 @@ impl UpdateGrant {
                 presets: presets.into(),
                 filter: Arc::new(filter),
                 check: check.map(Arc::new),
+                side_effects: table.side_effects,
                 webhook: None,
             },
         }
@@ -354,6 +357,11 @@ impl UpdateTarget {
     /// Which rows.
     pub fn filter(&self) -> &BoolExp {
         &self.filter
+    }
+
+    /// What writing does besides.
+    pub fn side_effects(&self) -> SideEffects {
+        self.side_effects
     }
 
     /// What every row must satisfy afterwards; `None`: the permission says nothing about it.

@@ -208,6 +208,7 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
         side_effects: SideEffects {
             on_insert: row.effects.0,
             on_update: row.effects.1,
+            nothing_else: row.effects.2,
         },
         reading: TableReading {
             keys_hold: row.whole,

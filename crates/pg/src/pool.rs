@@ -117,6 +117,11 @@ impl Pool {
         }))
     }
 
+    /// The level that transactions are begun at.
+    pub fn isolation(&self) -> Isolation {
+        self.0.options.isolation
+    }
+
     /// A connection: an idle one, or a new one if there may be more.
     ///
     /// Fails with [`PgErrorKind::PoolTimeout`] if none became free in time, [`PgErrorKind::PoolClosed`],

@@ -34,6 +34,8 @@ impl SqlState {
     pub const INVALID_PASSWORD: Self = Self(*b"28P01");
     /// `3D000`
     pub const INVALID_CATALOG_NAME: Self = Self(*b"3D000");
+    /// `25006`
+    pub const READ_ONLY_SQL_TRANSACTION: Self = Self(*b"25006");
     /// `40001`
     pub const SERIALIZATION_FAILURE: Self = Self(*b"40001");
     /// `40P01`

@@ -146,8 +146,19 @@ pub(crate) fn resolve(
         exposure,
         enum_rows,
         configuration: tracked.configuration.clone(),
-        ..bare(table.clone(), identifier, columns)
+        ..bare(as_written(tracked, table), identifier, columns)
     })
+}
+
+/// The table, with what event triggers do to writing, whether Postgres has been asked since they were made or not.
+fn as_written(tracked: &metadata::Table, table: &Arc<catalog::Table>) -> Arc<catalog::Table> {
+    let has_triggers = tracked.extra.contains_key("event_triggers");
+    if !has_triggers || !table.side_effects.nothing_else {
+        return table.clone();
+    }
+    let mut table = catalog::Table::clone(table);
+    table.side_effects.nothing_else = false;
+    Arc::new(table)
 }
 
 /// A table with nothing but columns.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use graphloom_ir::{
-    ArgumentsWebhook, GivenColumn, Input, InsertNode, InsertOrder, InsertRelation, Mutation,
-    MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
+    ArgumentsWebhook, BoolExp, GivenColumn, Input, InsertNode, InsertOrder, InsertRelation,
+    Mutation, MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
 };
 use graphloom_plan::{
     self as plan, Answering, Gives, NewRows, ResultShape, StatementPlan, Wanted, WritePlan,
@@ -23,6 +23,17 @@ pub(crate) struct MutationStep {
     /// Who is asked about the arguments first.
     pub(crate) webhook: Option<ArgumentsWebhook>,
     pub(crate) work: Work,
+    pub(crate) extent: Extent,
+}
+
+/// What stands or falls together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// One statement, which nothing can refuse once it has run, on a table where nobody looks on: Postgres'
+    /// own transaction around a statement is enough.
+    Statement,
+    /// Anything else.
+    Transaction,
 }
 
 /// What it does.
@@ -155,6 +166,7 @@ impl WriteStatement {
 impl MutationStep {
     /// Plans a mutation.
     pub(crate) fn new(source: &SourceName, mutation: &Mutation) -> Self {
+        let extent = extent(mutation);
         let work = match mutation {
             Mutation::Insert(insert) => Work::Insert(Box::new(InsertStep::of(insert))),
             Mutation::Update(update) => Work::Write(update_step(update)),
@@ -174,6 +186,7 @@ impl MutationStep {
             source: source.clone(),
             webhook: None,
             work,
+            extent,
         }
     }
 
@@ -257,6 +270,33 @@ fn call(query: &SourceQuery) -> Work {
     let planned = plan::plan(query);
     let shape = planned.result;
     Work::Call(Prepared::of(planned), shape)
+}
+
+fn extent(mutation: &Mutation) -> Extent {
+    let (output, fits) = match mutation {
+        Mutation::Insert(insert) => {
+            let node = &insert.node;
+            let fits = node.relations.is_empty()
+                && node.conflicts.iter().all(Option::is_none)
+                && node.target.check().is_always()
+                && node.target.side_effects().nothing_else;
+            (&insert.output, fits)
+        }
+        Mutation::Update(update) => {
+            let target = &update.target;
+            let fits =
+                target.check().is_none_or(BoolExp::is_always) && target.side_effects().nothing_else;
+            (&update.output, fits)
+        }
+        // What a key does to other rows when one is deleted, their triggers would see.
+        Mutation::UpdateMany(_) | Mutation::Delete(_) | Mutation::Call(_) => {
+            return Extent::Transaction;
+        }
+    };
+    match fits && plan::answering(output) == Answering::AtOnce {
+        true => Extent::Statement,
+        false => Extent::Transaction,
+    }
 }
 
 fn update_step(update: &graphloom_ir::Update) -> WriteStep {

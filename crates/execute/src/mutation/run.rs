@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graphloom_ir::{Mutation, MutationOutput, ResponseValue, RunValue, TypedValue, Value};
-use graphloom_pg::{AccessMode, PgError, Pool, Purpose, SqlState, Statement, Transaction};
+use graphloom_pg::{
+    AccessMode, Connection, Isolation, PgError, Pool, Purpose, SqlState, Statement, Transaction,
+};
 use graphloom_plan::{Gives, ResultShape};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
 use uuid::Uuid;
 
 use super::insert::Returned;
 use super::plan::{
-    InsertStep, MutationStep, Prepared, UpdateStep, Work, WriteStatement, WriteStep,
+    Extent, InsertStep, MutationStep, Prepared, UpdateStep, Work, WriteStatement, WriteStep,
 };
 use super::rows::{self, Row, column_literal};
 use super::validate;
@@ -140,15 +142,17 @@ async fn transaction(
     request: Request<'_>,
     marks: &Marks,
 ) -> Result<Vec<Bytes>> {
-    let mut may_go_by_levels = true;
+    let mut may = May {
+        go_by_levels: true,
+        stand_alone: true,
+    };
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (error, path, purpose) = match attempt(steps, request, (marks, may_go_by_levels)).await
-        {
+        let (error, path, purpose) = match attempt(steps, request, (marks, may)).await {
             Ok(answers) => return Ok(answers),
-            Err(Failure::Again) if may_go_by_levels => {
-                may_go_by_levels = false;
+            Err(Failure::Again) if may.go_by_levels => {
+                may.go_by_levels = false;
                 attempts = 0;
                 continue;
             }
@@ -156,6 +160,10 @@ async fn transaction(
                 return Err(Error::unexpected("a mutation could not be run"));
             }
             Err(Failure::Refused(error)) => return Err(error),
+            Err(Failure::Postgres(error, _)) if may.stand_alone && is_read_only(&error) => {
+                may.stand_alone = false;
+                continue;
+            }
             Err(Failure::Postgres(error, path)) => (error, path, Purpose::Operation),
             Err(Failure::Commit(error)) => (error, ErrorPath::root(), Purpose::Commit),
         };
@@ -182,10 +190,24 @@ fn pause(attempts: u32) -> Duration {
     Duration::from_millis(most / 2 + random % most)
 }
 
+/// How a transaction may be gone about; once something did not do, it is not tried again.
+#[derive(Clone, Copy)]
+struct May {
+    go_by_levels: bool,
+    stand_alone: bool,
+}
+
+/// Whether a session only reads unless told otherwise, as a transaction of ours tells it.
+fn is_read_only(error: &PgError) -> bool {
+    error
+        .database()
+        .is_some_and(|database| database.sqlstate == SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
 async fn attempt(
     steps: &[&MutationStep],
     request: Request<'_>,
-    (marks, may_go_by_levels): (&Marks, bool),
+    (marks, may): (&Marks, May),
 ) -> Outcome<Vec<Bytes>> {
     let Some(first) = steps.first() else {
         return Ok(Vec::new());
@@ -197,18 +219,27 @@ async fn attempt(
             "source {source} has no connection pool"
         )))
     })?;
-    let transaction = begin(pool, marks).await.map_err(nowhere)?;
+    let begun = match (steps, pool.isolation()) {
+        ([only], Isolation::ReadCommitted)
+            if may.stand_alone && only.extent == Extent::Statement =>
+        {
+            Place::Alone(pool.get().await.map_err(nowhere)?)
+        }
+        _ => Place::Transaction(begin(pool, marks).await.map_err(nowhere)?),
+    };
     let mut runner = Runner {
-        transaction,
+        place: begun,
         request,
-        may_go_by_levels,
+        may_go_by_levels: may.go_by_levels,
         written: 0,
     };
     let mut answers = Vec::with_capacity(steps.len());
     for step in steps {
         answers.push(runner.step(step).await?);
     }
-    runner.transaction.commit().await.map_err(Failure::Commit)?;
+    if let Place::Transaction(transaction) = runner.place {
+        transaction.commit().await.map_err(Failure::Commit)?;
+    }
     Ok(answers)
 }
 
@@ -247,9 +278,25 @@ async fn begin(pool: &Pool, marks: &Marks) -> std::result::Result<Transaction, P
     }
 }
 
+/// Where statements run.
+enum Place {
+    Transaction(Transaction),
+    /// Outside any transaction block: what the one statement does is done when it has ended.
+    Alone(Connection),
+}
+
+impl Place {
+    fn connection(&mut self) -> &mut Connection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Alone(connection) => connection,
+        }
+    }
+}
+
 /// A transaction under way.
 pub(super) struct Runner<'r> {
-    transaction: Transaction,
+    place: Place,
     request: Request<'r>,
     pub(super) may_go_by_levels: bool,
     /// Rows inserted by the step under way.
@@ -383,7 +430,8 @@ impl Runner<'_> {
         let parameters = self.parameters(reread, &values)?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
         let statement = self.statement(reread);
-        let answer = self.transaction.query_json(&statement, &parameters).await;
+        let connection = self.place.connection();
+        let answer = connection.query_json(&statement, &parameters).await;
         let answer = answer.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
         Ok(answer.unwrap_or(Bytes::from_static(b"null")))
     }
@@ -393,7 +441,8 @@ impl Runner<'_> {
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
         let statement = self.statement(prepared);
         let rows = self
-            .transaction
+            .place
+            .connection()
             .query_json_rows(&statement, &parameters)
             .await;
         let mut rows = rows.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
@@ -415,7 +464,8 @@ impl Runner<'_> {
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
         let statement = self.statement(&write.prepared);
         let rows = self
-            .transaction
+            .place
+            .connection()
             .query_text_rows(&statement, &parameters)
             .await;
         let mut rows = rows.map_err(|error| Failure::Postgres(error, path.clone()))?;

@@ -123,7 +123,19 @@ SELECT json_build_object('table', json_build_object(
       class.relhasrules OR class.relrowsecurity OR order_dependent.found
         OR coalesce(bool_or(trigger.tgtype & 4 <> 0), false),
       class.relhasrules OR class.relrowsecurity OR order_dependent.found
-        OR coalesce(bool_or(trigger.tgtype & 16 <> 0), false))
+        OR coalesce(bool_or(trigger.tgtype & 16 <> 0), false),
+      class.relkind = 'r' AND NOT (class.relhasrules OR class.relrowsecurity OR class.relhassubclass
+        OR order_dependent.found)
+        AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_trigger AS any_trigger
+          WHERE any_trigger.tgrelid = relations.oid AND NOT any_trigger.tgisinternal)
+        AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_constraint AS part
+          WHERE part.conrelid = relations.oid AND part.condeferrable)
+        AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_constraint AS reference
+          WHERE reference.confrelid = relations.oid
+            AND (reference.condeferrable OR reference.confupdtype NOT IN ('a', 'r'))))
     FROM pg_catalog.pg_trigger AS trigger
     JOIN pg_catalog.pg_proc AS function ON function.oid = trigger.tgfoid
     WHERE trigger.tgrelid = relations.oid AND NOT trigger.tgisinternal
