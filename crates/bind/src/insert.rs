@@ -449,8 +449,12 @@ impl<'a> Binder<'a> {
             }
         });
         let mut relations: Vec<_> = relations.collect();
-        // v2's order; what comes before a row and what comes after it stay apart anyway.
-        relations.sort_by_key(|relation| relation.order == InsertOrder::AfterOne);
+        // Single rows after lists is v2's order. Else it has one of its own for each table, that no input changes;
+        // ours is by name. What comes before a row and what comes after it stay apart anyway.
+        relations.sort_by(|a, b| {
+            let place = |relation: &InsertRelation| relation.order == InsertOrder::AfterOne;
+            (place(a), &a.key).cmp(&(place(b), &b.key))
+        });
         InsertNode {
             target: place.meaning.grant.target().clone(),
             columns: place.columns,

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod concurrent;
 mod levels;
+mod random;
+#[path = "../reads/tape.rs"]
+#[allow(dead_code, reason = "not all kinds of choices are made here")]
+mod tape;
 mod transactions;
 mod webhooks;
 mod world;

@@ -85,6 +85,17 @@ impl World {
         self.ask(&Session::admin(), query, variables).await
     }
 
+    /// The connections to its database.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Runs statements that give nothing.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        let mut connection = self.pool.get().await.unwrap();
+        connection.script(sql).await.unwrap();
+    }
+
     /// What a statement gives: its rows, each its columns as texts.
     pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         let mut connection = self.pool.get().await.unwrap();
