@@ -29,7 +29,7 @@ use crate::condition::{Scope, conjuncts};
 use crate::context::{Carried, Context, ROW_NUMBER, carry, carry_on};
 use crate::keyset::{Key, beyond};
 use crate::object::{Pairs, list_or_empty, object};
-use crate::order::order_by;
+use crate::order::{distinct_on, order_by};
 use crate::rows::{self, Count, Link};
 use crate::select::{Related, pairs};
 use crate::value::{TEXT, value};
@@ -379,9 +379,9 @@ impl Page<'_> {
             mut select,
             keys,
         } = base;
-        for column in &self.select.distinct_on {
-            select.distinct_on.push(granted(context, row, column));
-        }
+        let targets = self.select.keys.iter().map(|key| &key.order.target);
+        let expressions = targets.zip(keys.iter().map(|key| &key.expression));
+        select.distinct_on = distinct_on(context, row, &self.select.distinct_on, expressions);
         let limit = self.select.access.limit();
         select.limit = limit.map(|limit| Expr::integer(i64::try_from(limit).unwrap_or(i64::MAX)));
         select.targets = carry(row, carried);

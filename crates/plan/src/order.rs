@@ -48,6 +48,27 @@ pub(crate) fn order_by(
     attach(context, select, related);
 }
 
+/// The columns rows are to be distinct in, each written as the sort key of the same column is.
+///
+/// Postgres wants the first sort keys and these to be the same expressions. Two masks of one column are not,
+/// where they look into other tables under aliases of their own.
+pub(crate) fn distinct_on<'a>(
+    context: &mut Context,
+    row: Alias,
+    columns: &[ir::GrantedColumn],
+    keys: impl Iterator<Item = (&'a ir::OrderTarget, &'a Expr)> + Clone,
+) -> Vec<Expr> {
+    let written = columns.iter().map(|column| {
+        let is_it = |target: &ir::OrderTarget| match target {
+            ir::OrderTarget::Column(key) => key == column,
+            _ => false,
+        };
+        let key = keys.clone().find(|(target, _)| is_it(target));
+        key.map_or_else(|| granted(context, row, column), |(_, key)| key.clone())
+    });
+    written.collect()
+}
+
 fn direction(direction: ir::Direction) -> Direction {
     match direction {
         ir::Direction::Ascending => Direction::Ascending,

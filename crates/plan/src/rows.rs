@@ -5,11 +5,10 @@ use graphloom_sql::{Alias, Expr, FromItem, Join, JoinKind, Name, Select};
 use graphloom_vocab::ColumnName;
 
 use crate::call;
-use crate::column::granted;
 use crate::condition::{Scope, conjuncts, joined_conjuncts};
 use crate::context::Context;
 use crate::implied;
-use crate::order::order_by;
+use crate::order::{distinct_on, order_by};
 use crate::value::value;
 use crate::write;
 
@@ -121,15 +120,19 @@ pub(crate) fn requested(
         };
         restrict(&mut select, further);
     }
-    for column in &arguments.distinct_on {
-        select.distinct_on.push(granted(context, row, column));
-    }
+    // That rows are to be distinct decides how they are sorted, and the sort keys how this is written.
+    select.distinct_on = distinct_on(context, row, &arguments.distinct_on, std::iter::empty());
     select.limit = limit(context, arguments.limit.as_ref(), request.cap);
     select.offset = offset(context, arguments.offset.as_ref());
     let decides =
         select.limit.is_some() || select.offset.is_some() || !select.distinct_on.is_empty();
     if decides || request.ordering == Ordering::Matters {
         order_by(context, row, &mut select, &arguments.order_by);
+    }
+    if !select.distinct_on.is_empty() {
+        let targets = arguments.order_by.iter().map(|key| &key.target);
+        let keys = targets.zip(select.order_by.iter().map(|key| &key.expression));
+        select.distinct_on = distinct_on(context, row, &arguments.distinct_on, keys);
     }
     (row, select)
 }

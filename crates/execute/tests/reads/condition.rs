@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::argument::Argument;
-use super::naive::{self, Viewer};
+use super::naive::{self, Row, Viewer};
 use super::world::{Datum, USER_ID, World};
 
 #[derive(Clone, Debug)]
@@ -137,7 +137,7 @@ impl Condition {
     }
 
     /// What it says about a row, as this viewer sees other rows; `None` is unknown.
-    pub(crate) fn holds(&self, viewer: &Viewer<'_>, table: usize, row: &[Datum]) -> Option<bool> {
+    pub(crate) fn holds(&self, viewer: &Viewer<'_>, table: usize, row: &Row<'_>) -> Option<bool> {
         match self {
             Self::And(conditions) => {
                 let each = conditions.iter().map(|one| one.holds(viewer, table, row));
@@ -148,20 +148,20 @@ impl Condition {
                 decided(true, each)
             }
             Self::Not(condition) => condition.holds(viewer, table, row).map(|holds| !holds),
-            Self::Column(column, test) => test.holds(row, &row[*column]),
+            Self::Column(column, test) => test.holds(&row.seen, &row.seen[*column]),
             Self::Related(relationship, condition) => {
                 let relationship = &viewer.world.tables[table].relationships[*relationship];
                 let related = viewer.related(relationship, row);
                 let mut holding = related
                     .into_iter()
-                    .map(|other| condition.holds(viewer, relationship.target, other));
+                    .map(|other| condition.holds(viewer, relationship.target, &other));
                 Some(holding.any(|holds| holds == Some(true)))
             }
             Self::Aggregate(relationship, predicate) => {
                 let relationship = &viewer.world.tables[table].relationships[*relationship];
                 let mut rows = viewer.related(relationship, row);
                 if let Some(filter) = &predicate.filter {
-                    let holds = |row: &[Datum]| filter.holds(viewer, relationship.target, row);
+                    let holds = |row: &Row<'_>| filter.holds(viewer, relationship.target, row);
                     rows.retain(|row| holds(row) == Some(true));
                 }
                 let value = predicate.value_over(&rows);
@@ -254,7 +254,7 @@ impl Predicate {
         Argument::one(self.function, Argument::Object(fields))
     }
 
-    fn value_over(&self, rows: &[&[Datum]]) -> Datum {
+    fn value_over(&self, rows: &[Row<'_>]) -> Datum {
         if self.function == "count" {
             return naive::count(rows, &self.columns, self.distinct);
         }

@@ -94,15 +94,12 @@ fn check(
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
+    let viewer = Viewer::of_role(world, role);
     let choices = proptest::collection::vec(proptest::num::u16::ANY, 20..160);
     let result = runner.run(&choices, |choices| {
         let mut tape = Tape::new(&choices);
         let Some(selection) = generate::query(&mut tape, world, role) else {
             return Ok(());
-        };
-        let viewer = Viewer {
-            world,
-            role: Some(role),
         };
         let expected = viewer.select(&selection);
         let (text, variables) = query::write(world, &selection, tape.once_in(2));
@@ -134,10 +131,12 @@ impl Served {
         database.run(&world.sql()).unwrap();
         let options = ConnectionOptions::parse(database.url()).unwrap();
         let pool = Pool::new(options, PoolOptions::default());
-        let metadata = Metadata::from_json(&json!({"version": 3, "sources": [{
-            "name": "default", "kind": "postgres", "tables": world.metadata(),
-            "configuration": {"connection_info": {"database_url": "unused"}},
-        }]}));
+        let metadata = Metadata::from_json(
+            &json!({"version": 3, "inherited_roles": world.inherited_roles(), "sources": [{
+                "name": "default", "kind": "postgres", "tables": world.metadata(),
+                "configuration": {"connection_info": {"database_url": "unused"}},
+            }]}),
+        );
         let source = SourceName::new("default");
         let catalog = introspect(&mut pool.get().await.unwrap()).await.unwrap();
         let catalogs = HashMap::from([(source.clone(), Ok(Arc::new(catalog)))]);

@@ -2,13 +2,25 @@
 
 use std::cmp::Ordering;
 
+use super::condition::Condition;
 use super::query::{AggregateField, Arguments, Direction, Field, OrderKey, Rows, Selection};
 use super::world::{Datum, Relationship, Role, World};
 
 /// Who looks: a role, or a permission's rule, which sees every row.
 pub(crate) struct Viewer<'a> {
     pub(crate) world: &'a World,
-    pub(crate) role: Option<&'a Role>,
+    role: Option<&'a Role>,
+    /// By table: the rows that it sees.
+    rows: Vec<Vec<Row<'a>>>,
+}
+
+/// A row, and what is seen of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Row<'a> {
+    /// What relationships follow.
+    all: &'a [Datum],
+    /// Null where a column is masked.
+    pub(crate) seen: Vec<Datum>,
 }
 
 /// An answer, with what its order says.
@@ -22,41 +34,66 @@ pub(crate) enum Expected {
     Bag(Vec<Expected>),
 }
 
-type Row<'a> = &'a [Datum];
-
 impl<'a> Viewer<'a> {
-    /// The rows of a table that it sees.
-    fn rows(&self, table: usize) -> Vec<Row<'a>> {
-        let rows = self.world.tables[table].rows.iter().map(Vec::as_slice);
-        let Some(role) = self.role else {
-            return rows.collect();
-        };
-        let Some(grant) = role.grant(table) else {
-            return Vec::new();
-        };
-        let rule = Viewer {
-            world: self.world,
+    fn of_rule(world: &'a World) -> Self {
+        let rows = world.tables.iter().map(|table| {
+            let rows = table.rows.iter().map(|row| Row {
+                all: row,
+                seen: row.clone(),
+            });
+            rows.collect()
+        });
+        Self {
+            world,
             role: None,
+            rows: rows.collect(),
+        }
+    }
+
+    pub(crate) fn of_role(world: &'a World, role: &'a Role) -> Self {
+        let rule = Self::of_rule(world);
+        let seen = |table: usize| {
+            let Some(grant) = role.grant(table) else {
+                return Vec::new();
+            };
+            let holds = |condition: &Condition, row: &Row<'_>| {
+                condition.holds(&rule, table, row) == Some(true)
+            };
+            let rows = rule.rows[table].iter();
+            let rows = rows.filter(|row| holds(&grant.filter, row)).map(|row| {
+                let cells = row.all.iter().zip(&grant.masks).map(|(cell, mask)| {
+                    let shows = mask.as_ref().is_none_or(|mask| holds(mask, row));
+                    if shows { cell.clone() } else { Datum::Null }
+                });
+                Row {
+                    all: row.all,
+                    seen: cells.collect(),
+                }
+            });
+            rows.collect()
         };
-        let holds = |row: &Row<'_>| grant.filter.holds(&rule, table, row) == Some(true);
-        rows.filter(holds).collect()
+        Self {
+            world,
+            role: Some(role),
+            rows: (0..world.tables.len()).map(seen).collect(),
+        }
     }
 
     /// The rows at the other end of a relationship.
-    pub(crate) fn related(&self, relationship: &Relationship, row: Row<'_>) -> Vec<Row<'a>> {
-        let mut rows = self.rows(relationship.target);
+    pub(crate) fn related(&self, relationship: &Relationship, row: &Row<'_>) -> Vec<Row<'a>> {
+        let mut rows = self.rows[relationship.target].clone();
         let (ours, theirs) = if relationship.is_array {
             (0, relationship.column)
         } else {
             (relationship.column, 0)
         };
-        rows.retain(|other| compare(&row[ours], &other[theirs]) == Some(Ordering::Equal));
+        rows.retain(|other| compare(&row.all[ours], &other.all[theirs]) == Some(Ordering::Equal));
         rows
     }
 
     /// What a selection of a table's rows answers.
     pub(crate) fn select(&self, selection: &Selection) -> Expected {
-        let rows = self.rows(selection.table);
+        let rows = self.rows[selection.table].clone();
         self.answer(selection, rows)
     }
 
@@ -119,7 +156,7 @@ impl<'a> Viewer<'a> {
             // Nulls are alike here.
             let key = |row: &Row<'_>| -> Vec<Datum> {
                 let columns = arguments.distinct.iter();
-                columns.map(|at| row[*at].clone()).collect()
+                columns.map(|at| row.seen[*at].clone()).collect()
             };
             rows.dedup_by_key(|row| key(row));
         }
@@ -128,10 +165,10 @@ impl<'a> Viewer<'a> {
         rows.truncate(arguments.limit.unwrap_or(usize::MAX));
     }
 
-    fn sort_value(&self, key: &OrderKey, table: usize, row: Row<'_>) -> Datum {
+    fn sort_value(&self, key: &OrderKey, table: usize, row: &Row<'_>) -> Datum {
         let relationships = &self.world.tables[table].relationships;
         match key {
-            OrderKey::Column(column) => row[*column].clone(),
+            OrderKey::Column(column) => row.seen[*column].clone(),
             OrderKey::Object(relationship, key) => {
                 let relationship = &relationships[*relationship];
                 let related = self.related(relationship, row);
@@ -150,12 +187,12 @@ impl<'a> Viewer<'a> {
         }
     }
 
-    fn object(&self, table: usize, fields: &[(String, Field)], row: Row<'_>) -> Expected {
+    fn object(&self, table: usize, fields: &[(String, Field)], row: &Row<'_>) -> Expected {
         let of = &self.world.tables[table];
         let values = fields.iter().map(|(key, field)| {
             let value = match field {
                 Field::Typename => Expected::Value(Datum::Text(of.name.clone())),
-                Field::Column(column) => Expected::Value(row[*column].clone()),
+                Field::Column(column) => Expected::Value(row.seen[*column].clone()),
                 Field::Object(relationship, fields) => {
                     let relationship = &of.relationships[*relationship];
                     let related = self.related(relationship, row);
@@ -244,7 +281,7 @@ fn distinct(values: &mut Vec<Vec<Datum>>) {
 pub(crate) fn count(rows: &[Row<'_>], columns: &[usize], is_distinct: bool) -> Datum {
     let values = rows
         .iter()
-        .map(|row| columns.iter().map(|at| row[*at].clone()).collect());
+        .map(|row| columns.iter().map(|at| row.seen[*at].clone()).collect());
     let mut values: Vec<Vec<Datum>> = values.collect();
     if columns.len() == 1 {
         values.retain(|value| value[0] != Datum::Null);
@@ -262,7 +299,7 @@ pub(crate) fn aggregate(
     column: usize,
     is_distinct: bool,
 ) -> Datum {
-    let values = rows.iter().map(|row| vec![row[column].clone()]);
+    let values = rows.iter().map(|row| vec![row.seen[column].clone()]);
     let mut values: Vec<_> = values.filter(|value| value[0] != Datum::Null).collect();
     if is_distinct {
         distinct(&mut values);

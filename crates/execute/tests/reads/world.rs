@@ -86,6 +86,8 @@ pub(crate) struct Relationship {
 pub(crate) struct Grant {
     /// By position.
     pub(crate) columns: Vec<bool>,
+    /// By position: where a column is not null, if not everywhere (inherited roles).
+    pub(crate) masks: Vec<Option<Condition>>,
     pub(crate) filter: Condition,
     /// Most rows of one list.
     pub(crate) limit: Option<usize>,
@@ -97,6 +99,8 @@ pub(crate) struct Role {
     pub(crate) name: String,
     /// One per table.
     pub(crate) grants: Vec<Option<Grant>>,
+    /// The roles it inherits from.
+    pub(crate) parents: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +116,12 @@ impl Role {
 
     pub(crate) fn may_aggregate(&self, table: usize) -> bool {
         self.grant(table).is_some_and(|grant| grant.aggregates)
+    }
+
+    /// Whether it sees the key of every row that it sees.
+    pub(crate) fn has_key(&self, table: usize) -> bool {
+        self.grant(table)
+            .is_some_and(|grant| grant.columns[0] && grant.masks[0].is_none())
     }
 
     /// The positions of the columns it sees.
@@ -150,16 +160,23 @@ impl World {
             roles: Vec::new(),
         };
         world.roles.push(world.admin());
-        for name in ["reader", "guest"] {
+        for name in ["reader", "guest", "clerk"] {
             let role = world.role(tape, name);
             world.roles.push(role);
         }
+        // What nesting means is what its flattening means.
+        let member = world.inherited("member", &["reader", "guest"], &["reader", "guest"]);
+        world.roles.extend(member);
+        let bottom = ["reader", "guest", "clerk"];
+        let circle = world.inherited("circle", &["member", "clerk"], &bottom);
+        world.roles.extend(circle);
         world
     }
 
     fn admin(&self) -> Role {
         let grant = |table: &Table| Grant {
             columns: vec![true; table.columns.len()],
+            masks: vec![None; table.columns.len()],
             filter: Condition::And(Vec::new()),
             limit: None,
             aggregates: true,
@@ -167,6 +184,7 @@ impl World {
         Role {
             name: "admin".to_owned(),
             grants: self.tables.iter().map(|table| Some(grant(table))).collect(),
+            parents: Vec::new(),
         }
     }
 
@@ -186,14 +204,70 @@ impl World {
             // Without the key nobody can say which rows a limit leaves.
             let limit = (columns[0] && tape.once_in(3)).then(|| 1 + tape.below(4));
             grants.push(Some(Grant {
+                masks: vec![None; columns.len()],
                 columns,
                 filter,
                 limit,
                 aggregates: !tape.once_in(4),
             }));
         }
-        let name = name.to_owned();
-        Role { name, grants }
+        let (name, parents) = (name.to_owned(), Vec::new());
+        Role {
+            name,
+            grants,
+            parents,
+        }
+    }
+
+    /// A role that inherits from those `parents` that may do anything and so, in the end, from the roles at
+    /// the `bottom`.
+    fn inherited(&self, name: &str, parents: &[&'static str], bottom: &[&str]) -> Option<Role> {
+        let is_named = |name: &&&str| {
+            let mut roles = self.roles.iter();
+            roles.any(|role| role.name == **name && role.grants.iter().any(Option::is_some))
+        };
+        let parents: Vec<_> = parents.iter().filter(is_named).copied().collect();
+        let bottom = || {
+            let roles = self.roles.iter();
+            roles.filter(|role| bottom.contains(&role.name.as_str()))
+        };
+        let grants = (0..self.tables.len()).map(|table| {
+            let parts: Vec<&Grant> = bottom().filter_map(|role| role.grant(table)).collect();
+            let any = |parts: &[&Grant]| {
+                Condition::Or(parts.iter().map(|part| part.filter.clone()).collect())
+            };
+            let having = |column: usize| -> Vec<&Grant> {
+                let parts = parts.iter().copied();
+                parts.filter(|part| part.columns[column]).collect()
+            };
+            let columns = 0..self.tables[table].columns.len();
+            let mask = |column| {
+                let having = having(column);
+                (having.len() < parts.len()).then(|| any(&having))
+            };
+            let limits: Option<Vec<usize>> = parts.iter().map(|part| part.limit).collect();
+            (!parts.is_empty()).then(|| Grant {
+                columns: columns.clone().map(|at| !having(at).is_empty()).collect(),
+                masks: columns.map(mask).collect(),
+                filter: any(&parts),
+                limit: limits.and_then(|limits| limits.into_iter().max()),
+                aggregates: parts.iter().any(|part| part.aggregates),
+            })
+        });
+        let grants = grants.collect();
+        (!parents.is_empty()).then(|| Role {
+            name: name.to_owned(),
+            grants,
+            parents,
+        })
+    }
+
+    /// As the document lists them.
+    pub(crate) fn inherited_roles(&self) -> Value {
+        let inherited = self.roles.iter().filter(|role| !role.parents.is_empty());
+        inherited
+            .map(|role| json!({"role_name": role.name, "role_set": role.parents}))
+            .collect()
     }
 
     /// Tables and rows.
@@ -242,7 +316,8 @@ impl World {
                     .map(using)
                     .collect()
             };
-            let roles = self.roles.iter().filter(|role| role.name != "admin");
+            let named = |role: &&Role| role.name != "admin" && role.parents.is_empty();
+            let roles = self.roles.iter().filter(named);
             let permissions = roles.filter_map(|role| {
                 let grant = role.grant(number)?;
                 let columns = role.columns(number).into_iter();
