@@ -34,10 +34,16 @@ pub(crate) fn generate(schema: &RoleSchema, choices: &mut Choices<'_>) -> Genera
         values: JsonObject::new(),
         others: JsonObject::new(),
     };
-    let root = schema.object(&schema.query_type).expect("a query root");
+    let mutation = schema.mutation_type.as_ref();
+    let mutation = mutation.filter(|_| generator.choices.percent(30));
+    let (operation_type, root) = match mutation {
+        Some(root) => (OperationType::Mutation, root),
+        None => (OperationType::Query, &schema.query_type),
+    };
+    let root = schema.object(root).expect("a root");
     let selection_set = generator.selections(root, 0);
     let operation = Operation {
-        operation_type: OperationType::Query,
+        operation_type,
         name: None,
         variables: generator.variables,
         directives: Vec::new(),

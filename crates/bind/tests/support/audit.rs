@@ -1,4 +1,4 @@
-//! What must hold of every bound operation: a role reads nothing that its permissions do not grant.
+//! What must hold of every bound operation: a role reads and writes nothing that its permissions do not grant.
 //!
 //! Walks the whole operation and holds each table access and each column against the role's
 //! permission in metadata, found again from the schema cache and not from the operation itself.
@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use graphloom_ir::{
     AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, ArgumentValue, BoolExp,
-    BoundOperation, Comparison, ConnectionFieldValue, ConnectionSelect, EdgeFieldValue, Field,
-    FieldValue, FunctionCall, GrantedColumn, GroupFieldValue, GroupSelect, Join, OperandValue,
-    OrderTarget, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
-    TableAccess, TableSelect,
+    BoundOperation, Comparison, ConflictAction, ConnectionFieldValue, ConnectionSelect,
+    DeleteGrant, EdgeFieldValue, Field, FieldValue, FunctionCall, GrantedColumn, GroupFieldValue,
+    GroupSelect, InsertNode, Join, Mutation, MutationOutput, OperandValue, OrderTarget,
+    ResponseValue, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
+    TableAccess, TableSelect, Update, UpdateGrant,
 };
 use graphloom_schema::{SchemaCache, SourceInfo};
-use graphloom_vocab::{ColumnName, QualifiedTable, RoleName};
+use graphloom_vocab::{BackendOnly, ColumnName, QualifiedTable, RoleName};
 
 /// Panics if the operation reaches beyond the role's permissions.
 pub(crate) fn audit(cache: &SchemaCache, role: &RoleName, operation: &BoundOperation) {
@@ -23,17 +24,16 @@ pub(crate) fn audit(cache: &SchemaCache, role: &RoleName, operation: &BoundOpera
 fn roots(cache: &SchemaCache, role: &RoleName, fields: &[RootField]) {
     for root in fields {
         match &root.value {
-            RootValue::Constant(_) | RootValue::Mutation(..) => {}
+            RootValue::Constant(_) => {}
+            RootValue::Mutation(source, root) => {
+                let source = &cache.sources[source];
+                Audit { source, role }.mutation(&root.mutation);
+            }
             RootValue::Namespace(inner) => roots(cache, role, inner),
             RootValue::Source(source, query) => {
                 let source = &cache.sources[source];
                 let audit = Audit { source, role };
-                match &**query {
-                    SourceQuery::List(select) => audit.select(select),
-                    SourceQuery::One(select) => audit.one(select),
-                    SourceQuery::Aggregate(select) => audit.aggregate(select),
-                    SourceQuery::Connection(select) => audit.connection(select),
-                }
+                audit.query(query);
             }
         }
     }
@@ -45,6 +45,117 @@ struct Audit<'a> {
 }
 
 impl Audit<'_> {
+    fn query(&self, query: &SourceQuery) {
+        match query {
+            SourceQuery::List(select) => self.select(select),
+            SourceQuery::One(select) => self.one(select),
+            SourceQuery::Aggregate(select) => self.aggregate(select),
+            SourceQuery::Connection(select) => self.connection(select),
+        }
+    }
+
+    fn mutation(&self, mutation: &Mutation) {
+        match mutation {
+            Mutation::Insert(insert) => {
+                self.insert(&insert.node);
+                self.output(insert.node.target.table(), &insert.output);
+            }
+            Mutation::Update(update) => self.update(update),
+            Mutation::UpdateMany(updates) => updates.iter().for_each(|update| self.update(update)),
+            Mutation::Delete(delete) => {
+                let table = delete.target.table();
+                let grant = self.source.tables[table].delete_grant(self.role, BackendOnly::Hidden);
+                assert_eq!(
+                    grant.as_deref().map(DeleteGrant::target),
+                    Some(&delete.target)
+                );
+                self.condition(table, &delete.filter);
+                self.output(table, &delete.output);
+            }
+            Mutation::Call(query) => self.query(query),
+        }
+    }
+
+    /// Rows are given the columns that may be given, and the others follow from related rows.
+    fn insert(&self, node: &InsertNode) {
+        let table = node.target.table();
+        let grant = self.source.tables[table].insert_grant(self.role, BackendOnly::Hidden);
+        let grant = grant.unwrap_or_else(|| panic!("{table:?} is not for role {}", self.role));
+        assert_eq!(*grant.target(), node.target, "check and presets come along");
+        for column in node.columns.iter().filter(|column| column.given.is_some()) {
+            let name = &column.column.name;
+            assert!(
+                grant.column(name).is_some(),
+                "{table:?}.{name} is not granted"
+            );
+        }
+        for conflict in node.conflicts.iter().flatten() {
+            if let ConflictAction::Update {
+                target,
+                columns,
+                filter,
+            } = &conflict.action
+            {
+                let grant = self.update_grant(table);
+                assert_eq!(
+                    *grant.target(),
+                    *target,
+                    "filter, check and presets come along"
+                );
+                for column in columns {
+                    let mut granted = grant.columns().iter();
+                    assert!(
+                        granted.any(|granted| granted.name() == column),
+                        "{table:?}.{column}"
+                    );
+                }
+                if let Some(filter) = filter {
+                    self.condition(table, filter);
+                }
+            }
+        }
+        for relation in &node.relations {
+            self.insert(&relation.node);
+        }
+    }
+
+    fn update_grant(&self, table: &QualifiedTable) -> Arc<UpdateGrant> {
+        let grant = self.source.tables[table].update_grant(self.role, BackendOnly::Hidden);
+        grant.unwrap_or_else(|| panic!("{table:?} is not for role {}", self.role))
+    }
+
+    fn update(&self, update: &Update) {
+        let table = update.target.table();
+        let grant = self.update_grant(table);
+        assert_eq!(
+            *grant.target(),
+            update.target,
+            "filter, check and presets come along"
+        );
+        for change in &update.changes {
+            let (column, mut granted) = (&change.column, grant.columns().iter());
+            assert!(
+                granted.any(|granted| granted.name() == column),
+                "{table:?}.{column}"
+            );
+        }
+        self.condition(table, &update.filter);
+        self.output(table, &update.output);
+    }
+
+    fn output(&self, table: &QualifiedTable, output: &MutationOutput) {
+        match output {
+            MutationOutput::Row(fields) => self.fields(table, fields),
+            MutationOutput::Response(fields) => {
+                for field in fields {
+                    if let ResponseValue::Returning(fields) = &field.value {
+                        self.fields(table, fields);
+                    }
+                }
+            }
+        }
+    }
+
     fn grant(&self, table: &QualifiedTable) -> Arc<SelectGrant> {
         if table.schema.as_str().is_empty() {
             // Rows of a native query: no schema's name is empty.

@@ -88,12 +88,12 @@ impl Generator<'_> {
     /// A value, often one that is there already, seldom one that is refused.
     fn value(&mut self, column: &str) -> Option<Value> {
         let tape = &mut self.tape;
-        if tape.once_in(80) {
+        if tape.once_in(150) {
             return Some(Value::Null);
         }
         match column {
-            "name" | "title" | "number" if !tape.once_in(5) => {
-                Some(json!(format!("n{}", tape.below(60))))
+            "name" | "title" | "number" if !tape.once_in(10) => {
+                Some(json!(format!("n{}", tape.below(400))))
             }
             "name" | "title" | "number" => {
                 let names = ["a", "b", "c", "kept", "mute", "bad"];
@@ -111,7 +111,7 @@ impl Generator<'_> {
             // Keys: of rows that are there, that may be there by then, or that are not.
             _ => tape
                 .once_in(3)
-                .then(|| json!([1, 2, 3, 3, 2, 1, 2, 5, 40][tape.below(9)])),
+                .then(|| json!([1, 2, 3, 3, 2, 1, 2, 3, 1, 2, 5, 40][tape.below(12)])),
         }
     }
 
