@@ -45,12 +45,12 @@ struct Conflict {
 }
 
 /// What is known of rows before they are read.
-struct Above<'d> {
+pub(crate) struct Above<'d> {
     /// The columns whose values follow from the row above.
-    columns: &'d [Column],
+    pub(crate) columns: &'d [Column],
     /// Where v2 stands when it inserts the rows, or the row: unlike the position in the input, a row that
     /// stands where a list is inserted has an index.
-    path: ErrorPath,
+    pub(crate) path: ErrorPath,
 }
 
 impl<'a> Binder<'a> {
@@ -291,6 +291,53 @@ impl<'a> Binder<'a> {
             })
         })?;
         Ok(below.pattern.len() > rows_before)
+    }
+
+    /// Rows to insert for rows that are there already: `{data, on_conflict}`. `None`: there are none.
+    pub(crate) fn rows_below(
+        &mut self,
+        meaning: &'a InsertMeaning,
+        (field, value): (&'a InputValueDefinition, InputRef<'a>),
+        above: Above<'_>,
+    ) -> Result<Option<(InsertNode, Input)>> {
+        let ty = self.mutation_input(field.ty.name());
+        let (mut data, mut conflict) = (None, None);
+        for (key, value) in self.object(value, field.ty.name())? {
+            match ty
+                .fields
+                .get(key.as_str())
+                .map(|field| (&field.meaning, field))
+            {
+                Some((InputMeaning::InsertData, field)) => data = Some((key, field, value)),
+                Some((InputMeaning::OnConflict, field)) => conflict = Some((key, field, value)),
+                _ => {}
+            }
+        }
+        let Some((key, data, value)) = data else {
+            return self.within("data", |binder| {
+                binder.fail("missing required field 'data'")
+            });
+        };
+        let mut place = Place::new(meaning);
+        match conflict {
+            None => place.know_conflict(Input::Constant(Json::Null), None),
+            Some((key, field, value)) => self.within(&key, |binder| {
+                let value = binder.peel(value, &field.ty, false)?;
+                binder.related_conflict(&mut place, value, field)
+            })?,
+        }
+        let rows = self.within(&key, |binder| {
+            let value = binder.peel(value, &data.ty, false)?;
+            if matches!(&value, InputRef::Variable { path, .. } if !path.is_empty()) {
+                // What was found inside a variable is noted for whole variables only.
+                binder.note_unrepeatable();
+            }
+            let rows = value.to_input();
+            binder.rows(&mut place, data, value, above)?;
+            Ok(rows)
+        })?;
+        let is_empty = place.pattern.is_empty();
+        Ok((!is_empty).then(|| (self.finish(place), rows)))
     }
 
     fn related_conflict(

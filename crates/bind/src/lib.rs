@@ -12,6 +12,7 @@ mod comparison;
 mod condition;
 mod connection;
 mod directives;
+mod extended;
 mod fragments;
 mod input;
 mod insert;

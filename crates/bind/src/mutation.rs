@@ -6,8 +6,8 @@ use graphloom_catalog::PgType;
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{
     ArgumentsWebhook, BoolExp, Change, Coercion, Delete, Input, InputWebhook, Mutation,
-    MutationOutput, ResponseField, ResponseValue, RootMutation, TypedValue, Update, UpdateGrant,
-    UpdateOperator,
+    MutationOutput, NestedWrite, Pick, ResponseField, ResponseValue, RootMutation, TypedValue,
+    Update, UpdateGrant, UpdateOperator,
 };
 use graphloom_schema::{
     FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
@@ -28,6 +28,27 @@ pub(crate) enum Bound {
     Mutation(Box<RootMutation>),
 }
 
+/// What an update's arguments say.
+pub(crate) struct BoundUpdate {
+    pub(crate) filter: BoolExp,
+    pub(crate) pick: Option<Pick>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) nested: Vec<NestedWrite>,
+}
+
+impl BoundUpdate {
+    fn with(self, grant: &UpdateGrant, output: MutationOutput) -> Update {
+        Update {
+            target: grant.target().clone(),
+            filter: self.filter,
+            pick: self.pick,
+            changes: self.changes,
+            nested: self.nested,
+            output,
+        }
+    }
+}
+
 impl Bound {
     /// A mutation whose arguments nobody is asked about.
     pub(crate) fn plain(mutation: Mutation) -> Self {
@@ -35,18 +56,45 @@ impl Bound {
     }
 
     fn asked(mutation: Mutation, webhook: Option<ArgumentsWebhook>) -> Self {
-        Self::Mutation(Box::new(RootMutation { mutation, webhook }))
+        Self::Mutation(Box::new(RootMutation {
+            mutation,
+            webhook,
+            expect: None,
+        }))
     }
 }
 
 /// Arguments, or the fields of an input object, by name.
-type Given<'a> = Vec<(String, InputRef<'a>)>;
+pub(crate) type Given<'a> = Vec<(String, InputRef<'a>)>;
 /// What the schema says of them.
-type Definitions = indexmap::IndexMap<GraphqlName, InputValueDefinition>;
+pub(crate) type Definitions = indexmap::IndexMap<GraphqlName, InputValueDefinition>;
 
 impl<'a> Binder<'a> {
     /// Binds a root field that writes.
     pub(crate) fn mutation(
+        &mut self,
+        definition: &'a FieldDefinition,
+        form: &'a MutationForm,
+        collected: &Collected<'a>,
+    ) -> Result<Bound> {
+        let bound = self.written(definition, form, collected)?;
+        let Some(expect) = self.expectation(definition, collected)? else {
+            return Ok(bound);
+        };
+        let mut root = match bound {
+            Bound::Mutation(root) => root,
+            // Not even nothing is what was expected, perhaps.
+            Bound::Nothing(answer) => Box::new(RootMutation {
+                mutation: Mutation::Nothing(answer),
+                webhook: None,
+                expect: None,
+            }),
+        };
+        root.expect = Some(expect);
+        Ok(Bound::Mutation(root))
+    }
+
+    fn written(
         &mut self,
         definition: &'a FieldDefinition,
         form: &'a MutationForm,
@@ -61,14 +109,16 @@ impl<'a> Binder<'a> {
             }
             MutationForm::UpdateMany(grant) => self.update_many(definition, grant, collected),
             MutationForm::Delete(grant) => {
-                let filter = self.within("args", |binder| {
-                    let given = arguments(definition, collected);
-                    binder.required_filter(&definition.arguments, given)
+                let (filter, pick) = self.within("args", |binder| {
+                    let mut given = arguments(definition, collected);
+                    let pick = binder.pick(&definition.arguments, &mut given)?;
+                    let filter = binder.required_filter(&definition.arguments, given)?;
+                    Ok((filter, pick))
                 })?;
                 let webhook = webhook(grant.target().webhook(), || {
                     Input::List(vec![given_input(definition, collected)])
                 });
-                self.delete(definition, grant, (filter, webhook), collected)
+                self.delete(definition, grant, (filter, pick, webhook), collected)
             }
             MutationForm::DeleteByPk(grant) => {
                 let filter = self.key_condition(definition, collected)?;
@@ -76,7 +126,7 @@ impl<'a> Binder<'a> {
                     let key = given_input(definition, collected);
                     Input::List(vec![Input::Object(vec![("pk_columns".into(), key)])])
                 });
-                self.delete(definition, grant, (filter, webhook), collected)
+                self.delete(definition, grant, (filter, None, webhook), collected)
             }
         }
     }
@@ -85,13 +135,14 @@ impl<'a> Binder<'a> {
         &mut self,
         definition: &'a FieldDefinition,
         grant: &graphloom_ir::DeleteGrant,
-        (filter, webhook): (BoolExp, Option<ArgumentsWebhook>),
+        (filter, pick, webhook): (BoolExp, Option<Pick>, Option<ArgumentsWebhook>),
         collected: &Collected<'a>,
     ) -> Result<Bound> {
         let output = self.mutation_output(definition.ty.name(), collected)?;
         let delete = Mutation::Delete(Delete {
             target: grant.target().clone(),
             filter,
+            pick,
             output,
         });
         Ok(Bound::asked(delete, webhook))
@@ -103,7 +154,7 @@ impl<'a> Binder<'a> {
         grant: &UpdateGrant,
         collected: &Collected<'a>,
     ) -> Result<Bound> {
-        let (filter, changes) = self.within("args", |binder| {
+        let bound = self.within("args", |binder| {
             let given = arguments(definition, collected);
             binder.update_arguments(&definition.arguments, given)
         })?;
@@ -111,12 +162,7 @@ impl<'a> Binder<'a> {
         let webhook = webhook(grant.target().webhook(), || {
             Input::List(vec![given_input(definition, collected)])
         });
-        let update = Update {
-            target: grant.target().clone(),
-            filter,
-            changes,
-            output,
-        };
+        let update = bound.with(grant, output);
         if update.is_empty() {
             return Ok(Bound::Nothing(nothing(&update.output).to_string().into()));
         }
@@ -147,12 +193,7 @@ impl<'a> Binder<'a> {
         if updates.is_empty() {
             return Ok(Bound::Nothing("[]".into()));
         }
-        let update = |(filter, changes)| Update {
-            target: grant.target().clone(),
-            filter,
-            changes,
-            output: output.clone(),
-        };
+        let update = |bound: BoundUpdate| bound.with(grant, output.clone());
         let updates = updates.into_iter().map(update).collect();
         let webhook = webhook(grant.target().webhook(), || {
             let updates = collected.argument("updates");
@@ -165,7 +206,7 @@ impl<'a> Binder<'a> {
         &mut self,
         argument: &'a InputValueDefinition,
         value: InputRef<'a>,
-    ) -> Result<Vec<(BoolExp, Vec<Change>)>> {
+    ) -> Result<Vec<BoundUpdate>> {
         let schema = self.schema;
         let type_name = argument.ty.name();
         let ty = schema
@@ -184,11 +225,11 @@ impl<'a> Binder<'a> {
     }
 
     /// Which rows and how they change: from arguments, or from an entry of `updates`.
-    fn update_arguments(
+    pub(crate) fn update_arguments(
         &mut self,
         definitions: &'a Definitions,
         mut given: Given<'a>,
-    ) -> Result<(BoolExp, Vec<Change>)> {
+    ) -> Result<BoundUpdate> {
         let mut changes: Vec<Change> = Vec::new();
         for (name, argument) in definitions {
             let InputMeaning::UpdateOperator(operator) = &argument.meaning else {
@@ -211,12 +252,19 @@ impl<'a> Binder<'a> {
                 return self.fail(format!("Column found in multiple operators: \"{column}\"."));
             }
         }
+        let pick = self.pick(definitions, &mut given)?;
+        let nested = self.nested_writes(definitions, &mut given)?;
         let filter = self.required_filter(definitions, given)?;
-        Ok((filter, changes))
+        Ok(BoundUpdate {
+            filter,
+            pick,
+            changes,
+            nested,
+        })
     }
 
     /// `where` or `pk_columns`, whichever there is.
-    fn required_filter(
+    pub(crate) fn required_filter(
         &mut self,
         definitions: &'a Definitions,
         mut given: Given<'a>,

@@ -234,6 +234,7 @@ impl<'a> Binder<'a> {
                         Box::new(RootMutation {
                             mutation: Mutation::Call(query),
                             webhook: None,
+                            expect: None,
                         }),
                     ),
                     _ => RootValue::Source(source.clone(), query),

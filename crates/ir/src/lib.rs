@@ -12,6 +12,7 @@ mod call;
 pub mod coerce;
 mod condition;
 mod connection;
+mod extended;
 mod facts;
 mod geojson;
 mod grant;
@@ -37,6 +38,7 @@ pub use connection::{
     EdgeFieldValue, End, NodeIdSelect, PageFact, PageInfoField, PageInfoFieldValue, Side, Slice,
     Split,
 };
+pub use extended::{Expectation, Link, NestedWork, NestedWrite, Pick};
 pub use facts::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 pub use grant::{Aggregations, ColumnGrant, GrantedCall, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{

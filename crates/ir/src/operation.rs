@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use graphloom_vocab::{ErrorPath, SourceName};
 
-use crate::{AggregateSelect, ArgumentsWebhook, ConnectionSelect, Mutation, Premise, TableSelect};
+use crate::{
+    AggregateSelect, ArgumentsWebhook, ConnectionSelect, Expectation, Mutation, Premise,
+    TableSelect,
+};
 
 /// A whole operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +62,8 @@ pub struct RootMutation {
     pub mutation: Mutation,
     /// Who is asked about the arguments first. The webhooks of an insert come with its targets.
     pub webhook: Option<ArgumentsWebhook>,
+    /// How many rows it must affect.
+    pub expect: Option<Expectation>,
 }
 
 /// What is asked of a source: one statement each.

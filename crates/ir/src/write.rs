@@ -5,8 +5,8 @@ use std::sync::Arc;
 use graphloom_vocab::{ColumnName, ConstraintName, ErrorPath, QualifiedTable};
 
 use crate::{
-    BoolExp, Coercion, DeleteTarget, Field, Input, InsertTarget, SourceQuery, TypedValue,
-    UpdateTarget, WritableColumn,
+    BoolExp, Coercion, DeleteTarget, Field, Input, InsertTarget, NestedWrite, Pick, SourceQuery,
+    TypedValue, UpdateTarget, WritableColumn,
 };
 
 /// A root field that writes.
@@ -22,6 +22,8 @@ pub enum Mutation {
     Delete(Delete),
     /// Rows of a function that may write.
     Call(Box<SourceQuery>),
+    /// Nothing is written; this is the answer, as JSON text.
+    Nothing(Arc<str>),
 }
 
 /// What is told about the rows that were written.
@@ -195,8 +197,12 @@ pub struct Update {
     pub target: UpdateTarget,
     /// Which rows.
     pub filter: BoolExp,
+    /// Which of those, if not all.
+    pub pick: Option<Pick>,
     /// How; a column occurs once.
     pub changes: Vec<Change>,
+    /// What becomes of rows related to them. With such writes and no change the rows are only looked up.
+    pub nested: Vec<NestedWrite>,
     /// What is told.
     pub output: MutationOutput,
 }
@@ -240,14 +246,21 @@ pub struct Delete {
     pub target: DeleteTarget,
     /// Which rows.
     pub filter: BoolExp,
+    /// Which of those, if not all.
+    pub pick: Option<Pick>,
     /// What is told.
     pub output: MutationOutput,
 }
 
 impl Update {
-    /// Whether no column would change; there is no statement for that.
+    /// Whether the rows themselves change.
+    pub fn changes_rows(&self) -> bool {
+        !self.changes.is_empty() || !self.target.presets().is_empty()
+    }
+
+    /// Whether nothing would change; there is no statement for that.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.target.presets().is_empty()
+        !self.changes_rows() && self.nested.is_empty()
     }
 }
 
@@ -259,7 +272,7 @@ impl Mutation {
             Self::Update(update) => Some(update.target.table()),
             Self::UpdateMany(updates) => updates.first().map(|update| update.target.table()),
             Self::Delete(delete) => Some(delete.target.table()),
-            Self::Call(_) => None,
+            Self::Call(_) | Self::Nothing(_) => None,
         }
     }
 }

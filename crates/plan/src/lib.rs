@@ -42,7 +42,8 @@ pub use crate::levels::may_insert_by_levels;
 pub use crate::live::{LiveDraft, LiveInput, LivePlan, LiveResult, Reads, Statements, live};
 pub use crate::value::typed_parameter;
 pub use crate::write::{
-    Answering, Gives, NewRows, Wanted, WritePlan, answering, delete, insert, reread, update,
+    Answering, Gives, NewRows, Wanted, WritePlan, answering, delete, insert, link, nested_columns,
+    reread, update,
 };
 
 /// A statement that answers one root field.

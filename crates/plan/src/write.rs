@@ -7,19 +7,21 @@
 use graphloom_catalog::{PgType, TypeKind};
 use graphloom_ir::{
     BoolExp, Change, ConflictAction, ConflictTarget, Delete, Field, FieldValue, InsertColumn,
-    InsertNode, MutationOutput, OnConflict, Preset, ResponseValue, RunValue, SelectArguments,
-    TableAccess, TableSelect, TypedValue, Update, UpdateOperator, UpdateTarget, Value,
+    InsertNode, Link, MutationOutput, OnConflict, Pick, Preset, ResponseValue, RunValue,
+    SelectArguments, TableAccess, TableSelect, TypedValue, Update, UpdateOperator, UpdateTarget,
+    Value,
 };
 use graphloom_sql::{
     self as sql, AggregateArguments, Alias, Assignment, BinaryOperator, CaseBranch, CommonTable,
-    Expr, FromItem, Function, InsertRows, InsertValue, Layout, Name, Ordinality, Select, Statement,
-    Target, TypeName,
+    Expr, FromItem, Function, InsertRows, InsertValue, Layout, Name, Ordinality, Quantifier,
+    Select, Statement, Target, TypeName,
 };
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
 use crate::condition::{Scope, condition, conjuncts};
 use crate::context::{Carried, Context, carry};
 use crate::object::{Pairs, RowObject, list_or_empty, object};
+use crate::rows::{self, Ordering, Request};
 use crate::select::{Related, list, one, pairs};
 use crate::value::{JSON, TEXT, cast_text, value};
 use crate::{ResultShape, StatementPlan};
@@ -119,9 +121,32 @@ pub fn update(update: &Update) -> WritePlan {
         let expr = value(&mut context, &preset.value);
         set.push(assignment(&preset.column, InsertValue::Given(expr)));
     }
-    let filter = both(&mut context, row, target.filter(), Some(&update.filter));
+    let mut filter = both(&mut context, row, target.filter(), Some(&update.filter));
+    if let Some(pick) = &update.pick {
+        let user = (target.filter(), &update.filter);
+        filter = Some(picked(
+            &mut context,
+            row,
+            (target.table(), pick),
+            user,
+            filter,
+        ));
+    }
+    let changes_rows = update.changes_rows();
     let write = |_: &mut Context, returning| {
         let (schema, table) = names(target.table());
+        if !changes_rows {
+            return found(
+                FromItem::Table {
+                    schema,
+                    table,
+                    alias: row,
+                },
+                row,
+                filter,
+                returning,
+            );
+        }
         Statement::Update(sql::Update {
             schema,
             table,
@@ -135,12 +160,16 @@ pub fn update(update: &Update) -> WritePlan {
     let written = Written {
         row,
         table: target.table(),
-        check: check.filter(|check| !check.is_always()).map(|check| {
-            let check = check.clone();
-            Check::Plain(check)
-        }),
+        check: check
+            .filter(|check| changes_rows && !check.is_always())
+            .map(|check| Check::Plain(check.clone())),
     };
-    complete(context, &written, Wanted::of(&update.output), write)
+    let columns = nested_columns(update);
+    let wanted = match update.nested.is_empty() {
+        true => Wanted::of(&update.output),
+        false => Wanted::Rows(&columns),
+    };
+    complete(context, &written, wanted, write)
 }
 
 /// Plans a delete.
@@ -148,7 +177,17 @@ pub fn delete(delete: &Delete) -> WritePlan {
     let mut context = Context::default();
     let target = &delete.target;
     let row = context.alias();
-    let filter = both(&mut context, row, target.filter(), Some(&delete.filter));
+    let mut filter = both(&mut context, row, target.filter(), Some(&delete.filter));
+    if let Some(pick) = &delete.pick {
+        let user = (target.filter(), &delete.filter);
+        filter = Some(picked(
+            &mut context,
+            row,
+            (target.table(), pick),
+            user,
+            filter,
+        ));
+    }
     let write = |_: &mut Context, returning| {
         let (schema, table) = names(target.table());
         Statement::Delete(sql::Delete {
@@ -165,6 +204,137 @@ pub fn delete(delete: &Delete) -> WritePlan {
         check: None,
     };
     complete(context, &written, Wanted::of(&delete.output), write)
+}
+
+/// The columns that an update gives back for the writes to related rows, in the order they come.
+pub fn nested_columns(update: &Update) -> Vec<ColumnName> {
+    let mut columns: Vec<ColumnName> = Vec::new();
+    for column in update.nested.iter().flat_map(|nested| &nested.columns) {
+        if !columns.contains(column) {
+            columns.push(column.clone());
+        }
+    }
+    columns
+}
+
+/// Plans the rows of a table in between; those that are there already are left as they are.
+pub fn link(link: &Link) -> WritePlan {
+    let mut context = Context::default();
+    let row = context.alias();
+    let target = &link.target;
+    let arguments = SelectArguments {
+        filter: Some(link.filter.clone()),
+        ..SelectArguments::default()
+    };
+    let request = Request {
+        arguments: &arguments,
+        ordering: Ordering::Unseen,
+        cap: None,
+    };
+    let (third, mut select) = rows::requested(&mut context, &link.access, None, request);
+    let source = context.alias();
+    let name = |at: usize| Name::new(format!("c{at}"));
+    let arrays = (0..link.ours.len()).map(|at| cells(&mut context, at));
+    select.from.push(FromItem::Function {
+        function: Function::Builtin("unnest"),
+        arguments: arrays.collect(),
+        ordinality: Ordinality::Without,
+        alias: source,
+        columns: (0..link.ours.len()).map(name).collect(),
+    });
+    let mut columns = Vec::new();
+    for (at, (column, ty)) in link.ours.iter().enumerate() {
+        columns.push(Name::new(column.as_str()));
+        let text = Expr::Column(source, name(at));
+        select.targets.push(Target::unnamed(cast_text(ty, text)));
+    }
+    for (column, theirs) in &link.theirs {
+        columns.push(Name::new(column.as_str()));
+        let value = context.column(third, theirs);
+        select.targets.push(Target::unnamed(value));
+    }
+    for preset in target.presets() {
+        columns.push(Name::new(preset.column.as_str()));
+        let value = value(&mut context, &preset.value);
+        select.targets.push(Target::unnamed(value));
+    }
+    let write = |_: &mut Context, returning| {
+        let (schema, table) = names(target.table());
+        Statement::Insert(sql::Insert {
+            schema,
+            table,
+            alias: row,
+            columns,
+            rows: InsertRows::Select(Box::new(select)),
+            conflict: Some(sql::Conflict {
+                target: sql::ConflictTarget::Any,
+                action: sql::ConflictAction::Nothing,
+            }),
+            returning,
+        })
+    };
+    let check = target.check();
+    let written = Written {
+        row,
+        table: target.table(),
+        check: (!check.is_always()).then(|| Check::Plain((**check).clone())),
+    };
+    complete(context, &written, Wanted::Nothing, write)
+}
+
+/// `SELECT … FROM table WHERE … FOR UPDATE`: rows that are looked up to be written to elsewhere.
+fn found(from: FromItem, row: Alias, filter: Option<Expr>, targets: Vec<Target>) -> Statement {
+    Statement::Select(Select {
+        targets,
+        filter,
+        lock: Some(row),
+        ..Select::default().from(from)
+    })
+}
+
+/// `… AND t0."id" = ANY (SELECT t1."id" … ORDER BY … LIMIT … FOR UPDATE OF t1)`. The filter stays: it is looked
+/// at again where somebody else has changed the row meanwhile.
+fn picked(
+    context: &mut Context,
+    row: Alias,
+    (table, pick): (&QualifiedTable, &Pick),
+    (rule, user): (&BoolExp, &BoolExp),
+    filter: Option<Expr>,
+) -> Expr {
+    let arguments = SelectArguments {
+        filter: Some(BoolExp::And(vec![rule.clone(), user.clone()])),
+        order_by: pick.order_by.clone(),
+        limit: pick.limit.clone(),
+        ..SelectArguments::default()
+    };
+    let request = Request {
+        arguments: &arguments,
+        ordering: Ordering::Unseen,
+        cap: None,
+    };
+    let access = TableAccess::in_rule(table.clone());
+    let (inner, mut select) = rows::requested(context, &access, None, request);
+    let column = |row| {
+        let columns = pick.key.iter();
+        columns.map(move |name| Expr::Column(row, Name::new(name.as_str())))
+    };
+    select.targets = column(inner).map(Target::unnamed).collect();
+    select.lock = Some(inner);
+    let mut key: Vec<_> = column(row).collect();
+    let key = match key.len() {
+        1 => key.remove(0),
+        _ => Expr::RowOf(key),
+    };
+    let select = Expr::subselect(select);
+    let one_of = Expr::Quantified(
+        Box::new(key),
+        BinaryOperator::Equal,
+        Quantifier::Any,
+        Box::new(select),
+    );
+    let mut parts: Vec<_> = filter.into_iter().collect();
+    parts.push(one_of);
+    Expr::And(parts)
 }
 
 /// Which rows a statement inserts.

@@ -43,6 +43,7 @@ pub use types::{
     CallMeaning, ComputedMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning,
     InputMeaning, InputObjectType, InputValueDefinition, InsertMeaning, InsertRelationship,
     InterfaceType, MutationForm, NativeArgumentInfo, NativeMeaning, NativePiece, NativeRowsMeaning,
-    NodeTable, ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType, TypeDefinition,
+    NestedMeaning, NodeTable, ObjectType, RelationshipMeaning, RootKind, RowsMeaning, ScalarType,
+    TypeDefinition,
 };
 pub use write::{WritePermissionInfo, WritePermissions};

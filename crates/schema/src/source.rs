@@ -58,6 +58,8 @@ pub enum Feature {
     GroupByAggregations,
     /// Sources choose how names are made; without it all of them use the default convention of v2.
     NamingConvention,
+    /// Writes do more than v2's: related rows in updates, expected counts, the first rows in an order.
+    ExtendedMutations,
     /// A variable without value and default is as if it were not there, instead of null.
     NoNullUnboundVariableDefault,
 }
@@ -76,6 +78,7 @@ impl Feature {
             "disable_postgres_arrays" => Self::DisablePostgresArrays,
             "group_by_aggregations" => Self::GroupByAggregations,
             "naming_convention" => Self::NamingConvention,
+            "extended_mutations" => Self::ExtendedMutations,
             "no_null_unbound_variable_default" => Self::NoNullUnboundVariableDefault,
             _ => return None,
         })

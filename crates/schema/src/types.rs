@@ -231,6 +231,28 @@ pub enum InputMeaning {
     Placeholder,
     /// `updates` of `update_T_many`.
     Updates,
+    /// `limit` of an update or a delete; rows are picked by these columns, their primary key.
+    PickLimit(Arc<[ColumnName]>),
+    /// `order_by` of an update or a delete, likewise.
+    PickOrder(Arc<[ColumnName]>),
+    /// `expect` of a mutation.
+    Expect,
+    /// `affected_rows` of `expect`.
+    ExpectedCount,
+    /// `nested` of an update.
+    Nested,
+    /// A relationship inside `nested`.
+    NestedRelationship(Arc<NestedMeaning>),
+    /// `insert` of such a relationship.
+    NestedInsert,
+    /// `update` of such a relationship.
+    NestedUpdate,
+    /// `delete` of such a relationship.
+    NestedDelete,
+    /// `link` of such a relationship.
+    NestedLink,
+    /// `unlink` of such a relationship.
+    NestedUnlink,
     /// `__type(name:)`.
     TypeName,
     /// `includeDeprecated`.
@@ -436,6 +458,40 @@ pub struct InsertRelationship {
     pub mapping: Vec<(catalog::Column, catalog::Column)>,
     /// What may be inserted there.
     pub insert: InsertMeaning,
+}
+
+/// A relationship along which a role may write in an update.
+#[derive(Clone, Debug)]
+pub struct NestedMeaning {
+    /// Which row comes first.
+    pub order: InsertOrder,
+    /// Our column and theirs, with the types of both.
+    pub mapping: Vec<(catalog::Column, catalog::Column)>,
+    /// What may be inserted there.
+    pub insert: Option<InsertMeaning>,
+    /// What may be updated there.
+    pub update: Option<Arc<UpdateGrant>>,
+    /// What may be deleted there.
+    pub delete: Option<Arc<DeleteGrant>>,
+    /// From there, if it is a table in between, to the rows that it links ours to.
+    pub through: Option<Arc<RelationshipMeaning>>,
+}
+
+impl NestedMeaning {
+    /// Whether the role may write rows in between that lead to the updated row and to a third one.
+    pub fn may_link(&self) -> bool {
+        let (Some(insert), Some(through)) = (&self.insert, &self.through) else {
+            return false;
+        };
+        let presets = insert.grant.target().presets();
+        let is_preset = |name: &ColumnName| presets.iter().any(|preset| preset.column == *name);
+        let mut theirs = through.mapping.iter().map(|(ours, _)| ours);
+        theirs.all(|name| insert.grant.column(name).is_some())
+            && !self
+                .mapping
+                .iter()
+                .any(|(_, theirs)| is_preset(&theirs.name))
+    }
 }
 
 /// A relationship as one role may follow it.

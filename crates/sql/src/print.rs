@@ -194,6 +194,10 @@ impl Printer<'_> {
             self.clause("OFFSET ");
             self.operand(offset);
         }
+        if let Some(alias) = select.lock {
+            self.clause("FOR UPDATE OF ");
+            self.alias(alias);
+        }
     }
 
     fn with(&mut self, tables: &[CommonTable]) {

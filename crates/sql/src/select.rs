@@ -40,6 +40,8 @@ pub struct Select {
     pub limit: Option<Expr>,
     /// `OFFSET`
     pub offset: Option<Expr>,
+    /// `FOR UPDATE OF t0`
+    pub lock: Option<Alias>,
 }
 
 impl Select {

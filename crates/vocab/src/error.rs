@@ -46,6 +46,8 @@ codes! {
     CyclicDependency = "cyclic-dependency",
     DataConnectorError = "data-connector-error",
     DataException = "data-exception",
+    /// A mutation affects another number of rows than its `expect` says.
+    ExpectationFailed = "expectation-failed",
     DependencyError = "dependency-error",
     InvalidConfiguration = "invalid-configuration",
     InvalidHeaders = "invalid-headers",

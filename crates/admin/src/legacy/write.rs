@@ -321,7 +321,9 @@ impl<'a> Writer<'a> {
         Ok(Mutation::Update(Update {
             target: grant.target().clone(),
             filter: self.filter("update", &query.filter)?,
+            pick: None,
             changes,
+            nested: Vec::new(),
             output: self.output(query.returning.as_deref())?,
         }))
     }
@@ -361,6 +363,7 @@ impl<'a> Writer<'a> {
         Ok(Mutation::Delete(Delete {
             target: grant.target().clone(),
             filter: self.filter("delete", &query.filter)?,
+            pick: None,
             output: self.output(query.returning.as_deref())?,
         }))
     }

@@ -84,7 +84,7 @@ impl Runner<'_> {
     }
 
     /// Rows of a list: those that bring nothing along in one statement, as far as they are alike.
-    fn one_by_one<'r>(
+    pub(super) fn one_by_one<'r>(
         &'r mut self,
         place: &'r Place,
         rows: Vec<Row>,

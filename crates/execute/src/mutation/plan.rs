@@ -1,17 +1,20 @@
 //! A mutation as it is kept: its statements, and how rows are made of its input.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use graphloom_ir::{
-    ArgumentsWebhook, BoolExp, GivenColumn, Input, InsertNode, InsertOrder, InsertRelation,
-    Mutation, MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
+    ArgumentsWebhook, BoolExp, Delete, Expectation, GivenColumn, Input, InsertNode, InsertOrder,
+    InsertRelation, Mutation, MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
+    Update,
 };
 use graphloom_plan::{
     self as plan, Answering, Gives, NewRows, ResultShape, StatementPlan, Wanted, WritePlan,
 };
 use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
 
+use super::nested::NestedStep;
 use super::run::numbers;
 use super::validate::AskedPlace;
 use crate::tagged::{FieldTags, TaggedStatement};
@@ -22,6 +25,8 @@ pub(crate) struct MutationStep {
     pub(crate) source: SourceName,
     /// Who is asked about the arguments first.
     pub(crate) webhook: Option<ArgumentsWebhook>,
+    /// How many rows it must affect.
+    pub(crate) expect: Option<Expectation>,
     pub(crate) work: Work,
     pub(crate) extent: Extent,
 }
@@ -46,6 +51,8 @@ pub(crate) enum Work {
     Many(Vec<UpdateStep>),
     /// Rows of a function.
     Call(Prepared, ResultShape),
+    /// Nothing; this is the answer.
+    Nothing(Arc<str>),
 }
 
 /// A statement and its values.
@@ -76,6 +83,19 @@ pub(crate) struct WriteStep {
     pub(crate) write: WriteStatement,
     /// Reads the rows again.
     pub(crate) reread: Option<Prepared>,
+    /// Whether the rows themselves are written, and not only what is related to them.
+    pub(crate) target: WriteTarget,
+    /// Writes to related rows.
+    pub(crate) nested: Vec<NestedStep>,
+}
+
+/// What an update writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteTarget {
+    /// The rows.
+    Rows,
+    /// Only rows related to them.
+    RelatedRows,
 }
 
 /// An insert.
@@ -142,7 +162,7 @@ pub(crate) struct Relation {
 }
 
 impl Prepared {
-    fn tag(&mut self, tags: &FieldTags) {
+    pub(super) fn tag(&mut self, tags: &FieldTags) {
         self.statement.tag(tags);
     }
 
@@ -155,7 +175,7 @@ impl Prepared {
 }
 
 impl WriteStatement {
-    fn of(plan: WritePlan) -> Self {
+    pub(super) fn of(plan: WritePlan) -> Self {
         Self {
             prepared: Prepared::of(plan.statement),
             gives: plan.gives,
@@ -169,22 +189,18 @@ impl MutationStep {
         let extent = extent(mutation);
         let work = match mutation {
             Mutation::Insert(insert) => Work::Insert(Box::new(InsertStep::of(insert))),
-            Mutation::Update(update) => Work::Write(update_step(update)),
+            Mutation::Update(update) => Work::Write(WriteStep::of_update(update)),
             Mutation::UpdateMany(updates) => {
                 Work::Many(updates.iter().map(UpdateStep::of).collect())
             }
-            Mutation::Delete(delete) => {
-                let table = delete.target.table();
-                Work::Write(WriteStep {
-                    write: WriteStatement::of(plan::delete(delete)),
-                    reread: reread(table, &delete.output),
-                })
-            }
+            Mutation::Delete(delete) => Work::Write(WriteStep::of_delete(delete)),
             Mutation::Call(query) => call(query),
+            Mutation::Nothing(answer) => Work::Nothing(answer.clone()),
         };
         Self {
             source: source.clone(),
             webhook: None,
+            expect: None,
             work,
             extent,
         }
@@ -192,9 +208,16 @@ impl MutationStep {
 
     /// Plans a root field.
     pub(crate) fn of_root(source: &SourceName, root: &RootMutation) -> Self {
+        let step = Self::new(source, &root.mutation);
         Self {
             webhook: root.webhook.clone(),
-            ..Self::new(source, &root.mutation)
+            expect: root.expect.clone(),
+            // What is not as expected is known when the statement has run, and taken back then.
+            extent: match root.expect {
+                None => step.extent,
+                Some(_) => Extent::Transaction,
+            },
+            ..step
         }
     }
 
@@ -218,6 +241,7 @@ impl MutationStep {
                 }
             }
             Work::Call(prepared, _) => prepared.tag(tags),
+            Work::Nothing(_) => {}
         }
     }
 
@@ -233,36 +257,85 @@ impl MutationStep {
                 texts.extend(&insert.reread);
                 texts
             }
-            Work::Write(step) => step.texts().collect(),
+            Work::Write(step) => {
+                let mut texts = Vec::new();
+                step.texts(&mut texts);
+                texts
+            }
             Work::Many(steps) => {
-                let writes = steps.iter().filter_map(|step| match step {
-                    UpdateStep::Nothing(_) => None,
-                    UpdateStep::Write(write) => Some(write),
-                });
-                writes.flat_map(WriteStep::texts).collect()
+                let mut texts = Vec::new();
+                for step in steps {
+                    if let UpdateStep::Write(write) = step {
+                        write.texts(&mut texts);
+                    }
+                }
+                texts
             }
             Work::Call(prepared, _) => vec![prepared],
+            Work::Nothing(_) => Vec::new(),
         }
     }
 }
 
 impl UpdateStep {
-    fn of(update: &graphloom_ir::Update) -> Self {
+    fn of(update: &Update) -> Self {
         match update.is_empty() {
             true => Self::Nothing(numbers(&update.output, 0).to_string().into()),
-            false => Self::Write(update_step(update)),
+            false => Self::Write(WriteStep::of_update(update)),
         }
     }
 }
 
 impl WriteStep {
-    fn tag(&mut self, tags: &FieldTags) {
+    pub(super) fn tag(&mut self, tags: &FieldTags) {
         self.write.prepared.tag(tags);
         self.reread.iter_mut().for_each(|reread| reread.tag(tags));
+        for nested in &mut self.nested {
+            nested.tag(tags);
+        }
     }
 
-    fn texts(&self) -> impl Iterator<Item = &Prepared> {
-        std::iter::once(&self.write.prepared).chain(&self.reread)
+    pub(super) fn texts<'s>(&'s self, into: &mut Vec<&'s Prepared>) {
+        into.push(&self.write.prepared);
+        into.extend(&self.reread);
+        for nested in &self.nested {
+            nested.texts(into);
+        }
+    }
+
+    /// How many of the rows that the statement tells of were written.
+    pub(super) fn counted(&self, count: u64) -> u64 {
+        match self.target {
+            WriteTarget::Rows => count,
+            WriteTarget::RelatedRows => 0,
+        }
+    }
+
+    pub(super) fn of_update(update: &Update) -> Self {
+        let table = update.target.table();
+        let reread = match update.nested.is_empty() {
+            true => reread(table, &update.output),
+            // Only when everything is written it is known what to tell.
+            false => Some(Prepared::of(plan::reread(table, &update.output))),
+        };
+        Self {
+            write: WriteStatement::of(plan::update(update)),
+            reread,
+            target: match update.changes_rows() {
+                true => WriteTarget::Rows,
+                false => WriteTarget::RelatedRows,
+            },
+            nested: NestedStep::all(update),
+        }
+    }
+
+    pub(super) fn of_delete(delete: &Delete) -> Self {
+        Self {
+            write: WriteStatement::of(plan::delete(delete)),
+            reread: reread(delete.target.table(), &delete.output),
+            target: WriteTarget::Rows,
+            nested: Vec::new(),
+        }
     }
 }
 
@@ -284,25 +357,22 @@ fn extent(mutation: &Mutation) -> Extent {
         }
         Mutation::Update(update) => {
             let target = &update.target;
-            let fits =
-                target.check().is_none_or(BoolExp::is_always) && target.side_effects().nothing_else;
+            let fits = update.nested.is_empty()
+                && target.check().is_none_or(BoolExp::is_always)
+                && target.side_effects().nothing_else;
             (&update.output, fits)
         }
         // What a key does to other rows when one is deleted, their triggers would see.
-        Mutation::UpdateMany(_) | Mutation::Delete(_) | Mutation::Call(_) => {
+        Mutation::UpdateMany(_)
+        | Mutation::Delete(_)
+        | Mutation::Call(_)
+        | Mutation::Nothing(_) => {
             return Extent::Transaction;
         }
     };
     match fits && plan::answering(output) == Answering::AtOnce {
         true => Extent::Statement,
         false => Extent::Transaction,
-    }
-}
-
-fn update_step(update: &graphloom_ir::Update) -> WriteStep {
-    WriteStep {
-        write: WriteStatement::of(plan::update(update)),
-        reread: reread(update.target.table(), &update.output),
     }
 }
 
@@ -362,7 +432,7 @@ fn tells_rows(output: &MutationOutput) -> bool {
 
 impl Place {
     /// `back`: the columns that a row below or above wants of these rows.
-    fn of(node: &InsertNode, (back, whole): (&[ColumnName], bool)) -> Self {
+    pub(super) fn of(node: &InsertNode, (back, whole): (&[ColumnName], bool)) -> Self {
         let mut wanted: Vec<ColumnName> = back.to_vec();
         for relation in &node.relations {
             if relation.order != InsertOrder::Before {
@@ -408,7 +478,7 @@ impl Place {
         }
     }
 
-    fn tag(&mut self, tags: &FieldTags) {
+    pub(super) fn tag(&mut self, tags: &FieldTags) {
         for statement in self.statements.iter_mut().flatten() {
             statement.prepared.tag(tags);
         }
@@ -417,7 +487,7 @@ impl Place {
         }
     }
 
-    fn texts<'p>(&'p self, into: &mut Vec<&'p Prepared>) {
+    pub(super) fn texts<'p>(&'p self, into: &mut Vec<&'p Prepared>) {
         let all = self.statements.iter().flatten();
         into.extend(all.map(|statement| &statement.prepared));
         for relation in &self.relations {

@@ -18,7 +18,7 @@ use super::plan::{
     Extent, InsertStep, MutationStep, Prepared, UpdateStep, Work, WriteStatement, WriteStep,
 };
 use super::rows::{self, Row, column_literal};
-use super::validate;
+use super::{expect, validate};
 use crate::caller::Trace;
 use crate::operation::text;
 use crate::{Caller, Outside};
@@ -232,10 +232,15 @@ async fn attempt(
         request,
         may_go_by_levels: may.go_by_levels,
         written: 0,
+        affected: 0,
     };
     let mut answers = Vec::with_capacity(steps.len());
     for step in steps {
         answers.push(runner.step(step).await?);
+        if let Some(expect) = &step.expect {
+            let affected = runner.affected;
+            expect::check(expect, affected, request).map_err(Failure::Refused)?;
+        }
     }
     if let Place::Transaction(transaction) = runner.place {
         transaction.commit().await.map_err(Failure::Commit)?;
@@ -297,10 +302,12 @@ impl Place {
 /// A transaction under way.
 pub(super) struct Runner<'r> {
     place: Place,
-    request: Request<'r>,
+    pub(super) request: Request<'r>,
     pub(super) may_go_by_levels: bool,
     /// Rows inserted by the step under way.
     pub(super) written: u64,
+    /// Rows that the step has affected, once it is done.
+    affected: u64,
 }
 
 /// Values that only the mutation itself knows.
@@ -365,7 +372,12 @@ impl Runner<'_> {
         match &step.work {
             Work::Insert(insert) => self.insert(insert).await,
             Work::Write(write) => self.update_or_delete(write).await,
+            Work::Nothing(answer) => {
+                self.affected = 0;
+                Ok(Bytes::copy_from_slice(answer.as_bytes()))
+            }
             Work::Many(writes) => {
+                let mut affected = 0;
                 let mut answer = Vec::from(b"[");
                 for (index, write) in writes.iter().enumerate() {
                     if index > 0 {
@@ -375,9 +387,11 @@ impl Runner<'_> {
                         UpdateStep::Nothing(nothing) => answer.extend_from_slice(nothing),
                         UpdateStep::Write(write) => {
                             answer.extend_from_slice(&self.update_or_delete(write).await?);
+                            affected += self.affected;
                         }
                     }
                 }
+                self.affected = affected;
                 answer.push(b']');
                 Ok(answer.into())
             }
@@ -392,6 +406,7 @@ impl Runner<'_> {
             Some(direct) => {
                 let values = Values::of_rows(&rows);
                 let result = self.write(direct, &values, &insert.path).await?;
+                self.affected = result.count;
                 if direct.gives == Gives::Answer {
                     return Ok(result
                         .third
@@ -401,6 +416,7 @@ impl Runner<'_> {
                 (result.rows()?, count)
             }
         };
+        self.affected = count;
         match &insert.reread {
             Some(reread) => self.reread(reread, &returned, count).await,
             None => Ok(numbers(&insert.output, count).to_string().into()),
@@ -410,13 +426,16 @@ impl Runner<'_> {
     async fn update_or_delete(&mut self, step: &WriteStep) -> Outcome<Bytes> {
         let root = ErrorPath::root();
         let result = self.write(&step.write, &Values::default(), &root).await?;
+        let mut count = step.counted(result.count);
+        self.affected = count;
         let Some(reread) = &step.reread else {
             return Ok(result
                 .third
                 .map_or(Bytes::from_static(b"null"), Bytes::from));
         };
-        let count = result.count;
         let returned = result.rows()?;
+        count += self.nested(&step.nested, &returned).await?;
+        self.affected = count;
         self.reread(reread, &returned, count).await
     }
 

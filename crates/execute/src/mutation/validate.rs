@@ -124,7 +124,7 @@ pub(super) fn is_asked_about(mutation: &Mutation) -> bool {
             .iter()
             .any(|update| update.target.webhook().is_some()),
         Mutation::Delete(delete) => delete.target.webhook().is_some(),
-        Mutation::Call(_) => false,
+        Mutation::Call(_) | Mutation::Nothing(_) => false,
     }
 }
 

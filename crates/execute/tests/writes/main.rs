@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
 mod concurrent;
+mod extended;
 mod levels;
 mod random;
 #[path = "../reads/tape.rs"]

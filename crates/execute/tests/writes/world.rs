@@ -6,7 +6,7 @@ use std::sync::Arc;
 use graphloom_execute::{Caller, Engine, GraphqlRequest, Outside, Snapshot};
 use graphloom_metadata::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions, Statement, introspect};
-use graphloom_schema::{Settings, build};
+use graphloom_schema::{Feature, Settings, build};
 use graphloom_testkit::postgres::Database;
 use graphloom_vocab::{RoleName, Session, SessionVariableName, SourceName};
 use serde_json::{Value, json};
@@ -25,6 +25,23 @@ impl World {
 
     /// The same with a way to webhooks.
     pub(crate) async fn with_outside(sql: &str, tables: Value, outside: Option<Outside>) -> Self {
+        Self::with_settings(sql, tables, (outside, Settings::default())).await
+    }
+
+    /// The same with writes that do more than v2's.
+    pub(crate) async fn extended(sql: &str, tables: Value) -> Self {
+        let settings = Settings {
+            features: [Feature::ExtendedMutations].into_iter().collect(),
+            ..Settings::default()
+        };
+        Self::with_settings(sql, tables, (None, settings)).await
+    }
+
+    async fn with_settings(
+        sql: &str,
+        tables: Value,
+        (outside, settings): (Option<Outside>, Settings),
+    ) -> Self {
         let database = Database::create().unwrap();
         database.run(sql).unwrap();
         let options = ConnectionOptions::parse(database.url()).unwrap();
@@ -37,7 +54,7 @@ impl World {
         let source = SourceName::new("default");
         let catalog = introspect(&mut pool.get().await.unwrap()).await.unwrap();
         let catalogs = HashMap::from([(source.clone(), Ok(Arc::new(catalog)))]);
-        let schema = build(&metadata, &catalogs, Settings::default());
+        let schema = build(&metadata, &catalogs, settings);
         assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
         let mut engine = Engine::default();
         if let Some(outside) = outside {

@@ -6,6 +6,7 @@
 mod aggregate;
 mod comparison;
 mod condition;
+mod extended;
 mod function;
 mod introspection;
 mod mutation;

@@ -92,7 +92,7 @@ impl SourceTypes<'_> {
         roots.insert(name, field);
     }
 
-    fn insert_meaning(&self, info: &TableInfo) -> Option<InsertMeaning> {
+    pub(super) fn insert_meaning(&self, info: &TableInfo) -> Option<InsertMeaning> {
         Some(InsertMeaning {
             grant: info.insert_grant(self.role, self.variant.backend)?,
             update: info.update_grant(self.role, self.variant.backend),
@@ -112,6 +112,7 @@ impl SourceTypes<'_> {
         );
         arguments.insert(GraphqlName::new("objects"), objects);
         arguments.extend(conflict.clone());
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "insert",
             verb: "insert",
@@ -127,6 +128,7 @@ impl SourceTypes<'_> {
         let object = input(Some("the row to be inserted"), row, InputMeaning::Object);
         let mut arguments = Inputs::from([(GraphqlName::new("object"), object)]);
         arguments.extend(conflict);
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "insert_one",
             verb: "insert",
@@ -145,7 +147,9 @@ impl SourceTypes<'_> {
             self.type_ref(info, "bool_exp").non_null(),
             InputMeaning::Where,
         );
-        let arguments = Inputs::from([(GraphqlName::new("where"), filter)]);
+        let mut arguments = Inputs::from([(GraphqlName::new("where"), filter)]);
+        self.add_pick(info, &mut arguments);
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "delete",
             verb: "delete",
@@ -155,9 +159,10 @@ impl SourceTypes<'_> {
         let ty = self.type_ref(info, "mutation_response");
         let form = MutationForm::Delete(delete.clone());
         self.add_mutation(info, named, (ty, arguments, form), roots);
-        let Some(arguments) = self.mutation_key(info) else {
+        let Some(mut arguments) = self.mutation_key(info) else {
             return;
         };
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "delete_by_pk",
             verb: "delete",

@@ -21,7 +21,7 @@ impl SourceTypes<'_> {
         roots: &mut Fields,
     ) {
         let table = info.table.name.display_name();
-        let operators = self.update_operators(info, grant);
+        let mut operators = self.update_operators(info, grant);
         let filter = |description| {
             let ty = self.type_ref(info, "bool_exp").non_null();
             input(Some(description), ty, InputMeaning::Where)
@@ -32,6 +32,11 @@ impl SourceTypes<'_> {
         if !self.settings.features.has(Feature::HideUpdateManyFields) {
             self.update_many(info, grant, (&arguments, roots));
         }
+        self.nested_update_type(info, &operators);
+        self.add_pick(info, &mut arguments);
+        let nested = self.nested_argument(info);
+        arguments.extend(nested.clone());
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "update",
             verb: "update",
@@ -41,6 +46,7 @@ impl SourceTypes<'_> {
         let ty = self.type_ref(info, "mutation_response");
         let form = MutationForm::Update(grant.clone());
         self.add_mutation(info, named, (ty, arguments, form), roots);
+        operators.extend(nested);
         self.update_by_pk(info, grant, (operators, roots));
     }
 
@@ -59,6 +65,7 @@ impl SourceTypes<'_> {
         let ty = self.type_ref(info, "pk_columns_input").non_null();
         let key = input(None, ty, InputMeaning::KeyColumns);
         arguments.insert(self.naming().field("pk_columns"), key);
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "update_by_pk",
             verb: "update",
@@ -89,7 +96,8 @@ impl SourceTypes<'_> {
             updates,
             InputMeaning::Updates,
         );
-        let arguments = Inputs::from([(GraphqlName::new("updates"), updates)]);
+        let mut arguments = Inputs::from([(GraphqlName::new("updates"), updates)]);
+        self.add_expect(&mut arguments);
         let named = Named {
             key: "update_many",
             verb: "update",
