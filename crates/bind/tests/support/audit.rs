@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use graphloom_ir::{
     AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, ArgumentValue, BoolExp,
-    BoundOperation, Comparison, ConflictAction, ConnectionFieldValue, ConnectionSelect,
+    BoundOperation, Comparison, ConflictAction, ConnectionFieldValue, ConnectionSelect, Delete,
     DeleteGrant, EdgeFieldValue, Field, FieldValue, FunctionCall, GrantedColumn, GroupFieldValue,
-    GroupSelect, InsertNode, Join, Mutation, MutationOutput, OperandValue, OrderTarget,
+    GroupSelect, InsertNode, Join, Mutation, MutationOutput, NestedWork, OperandValue, OrderTarget,
     ResponseValue, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
     TableAccess, TableSelect, Update, UpdateGrant,
 };
@@ -62,17 +62,38 @@ impl Audit<'_> {
             }
             Mutation::Update(update) => self.update(update),
             Mutation::UpdateMany(updates) => updates.iter().for_each(|update| self.update(update)),
-            Mutation::Delete(delete) => {
-                let table = delete.target.table();
-                let grant = self.source.tables[table].delete_grant(self.role, BackendOnly::Hidden);
-                assert_eq!(
-                    grant.as_deref().map(DeleteGrant::target),
-                    Some(&delete.target)
-                );
-                self.condition(table, &delete.filter);
-                self.output(table, &delete.output);
-            }
+            Mutation::Delete(delete) => self.delete(delete),
             Mutation::Call(query) => self.query(query),
+            Mutation::Nothing(_) => {}
+        }
+    }
+
+    fn delete(&self, delete: &Delete) {
+        let table = delete.target.table();
+        let grant = self.source.tables[table].delete_grant(self.role, BackendOnly::Hidden);
+        assert_eq!(
+            grant.as_deref().map(DeleteGrant::target),
+            Some(&delete.target)
+        );
+        self.condition(table, &delete.filter);
+        self.output(table, &delete.output);
+    }
+
+    fn nested(&self, work: &NestedWork) {
+        match work {
+            NestedWork::Insert { node, .. } => self.insert(node),
+            NestedWork::Update(update) => self.update(update),
+            NestedWork::Delete(delete) => self.delete(delete),
+            NestedWork::Link(link) => {
+                let table = link.target.table();
+                let grant = self.source.tables[table].insert_grant(self.role, BackendOnly::Hidden);
+                let grant = grant.expect("the table in between is for the role");
+                assert_eq!(*grant.target(), link.target, "check and presets come along");
+                for (column, _) in &link.theirs {
+                    assert!(grant.column(column).is_some(), "{table:?}.{column}");
+                }
+                self.condition(link.access.table(), &link.filter);
+            }
         }
     }
 
@@ -140,6 +161,9 @@ impl Audit<'_> {
             );
         }
         self.condition(table, &update.filter);
+        for nested in &update.nested {
+            self.nested(&nested.work);
+        }
         self.output(table, &update.output);
     }
 
