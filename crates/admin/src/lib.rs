@@ -28,5 +28,5 @@ mod split;
 mod state;
 mod work;
 
-pub use options::{AdminEvent, AdminOptions, DefaultSource, NativeQueries, Observer};
+pub use options::{AdminEvent, AdminOptions, Changes, DefaultSource, NativeQueries, Observer};
 pub use service::{Admin, Health};

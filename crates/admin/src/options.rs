@@ -25,8 +25,21 @@ pub struct AdminOptions {
     pub statement_timeout: Option<Duration>,
     /// Whether native queries are held against the database when they are tracked and read.
     pub native_queries: NativeQueries,
+    /// Whether commands may change the metadata.
+    pub changes: Changes,
     /// Told what happens outside of any request, for the log.
     pub observer: Option<Observer>,
+}
+
+/// Whether commands may change the metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Changes {
+    /// They may.
+    #[default]
+    Allowed,
+    /// Every one is refused, whoever asks (`HASURA_GRAPHQL_ENABLE_MAINTENANCE_MODE`); what is served is served
+    /// on, and changes of other instances are followed.
+    Refused,
 }
 
 /// Whether statements that an admin wrote are held against the database.

@@ -13,7 +13,7 @@ use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Ses
 use tokio::sync::watch;
 
 use crate::background;
-use crate::options::AdminOptions;
+use crate::options::{AdminOptions, Changes};
 use crate::request::{Endpoint, Request};
 use crate::run;
 use crate::source::Refresh;
@@ -134,6 +134,11 @@ async fn perform(shared: Arc<Shared>, session: Session, request: Request) -> Res
         work.session = session;
         return run::run(&mut work, request.command).await;
     }
+    if shared.options.changes == Changes::Refused {
+        return Err(Error::unexpected(
+            "metadata cannot be modified in maintenance mode",
+        ));
+    }
     let _writer = shared.writer.lock().await;
     let mut work = Work::begin(&shared);
     work.session = session;
@@ -150,7 +155,9 @@ async fn begin(shared: &Arc<Shared>) -> Result<()> {
     let stored = stored.map_err(|error| error.to_error())?;
     let mut metadata = read_document(&stored.document)?;
     let default = shared.options.default_source.as_ref();
-    let added = default.filter(|_| metadata.sources.is_empty());
+    // In maintenance nothing is stored, not even this.
+    let may_add = metadata.sources.is_empty() && shared.options.changes == Changes::Allowed;
+    let added = default.filter(|_| may_add);
     if let Some(default) = added {
         let name = SourceName::new("default");
         let source = crate::apply::new_source(name.clone(), default.configuration());

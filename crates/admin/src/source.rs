@@ -50,6 +50,8 @@ pub(crate) struct SourceFailure {
     pub(crate) reason: String,
     /// The cause, without any secret.
     pub(crate) message: Option<String>,
+    /// Whether the database did not answer, which says nothing about what it has.
+    pub(crate) is_away: bool,
 }
 
 /// What of a source is to be read again.
@@ -61,6 +63,8 @@ pub(crate) enum Reread {
     Only(Named),
     /// Everything the document names.
     All,
+    /// The same; a database that does not answer is taken for what it was.
+    AllIfReachable,
 }
 
 /// Objects of a source.
@@ -74,6 +78,8 @@ pub(crate) struct Named {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refresh {
     all: bool,
+    /// Whether what cannot be read is kept as it was, instead of not being served.
+    keeps_unreachable: bool,
     sources: BTreeMap<String, Reread>,
 }
 
@@ -85,15 +91,24 @@ impl Refresh {
     pub(crate) fn all() -> Self {
         Self {
             all: true,
-            sources: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
     pub(crate) fn sources<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names = names.into_iter();
         Self {
-            all: false,
             sources: names.map(|name| (name.to_owned(), Reread::All)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The same where nobody asked for it: another instance changed something, and that a database does not
+    /// answer just now is no reason to stop serving it.
+    pub(crate) fn keeping_unreachable(self) -> Self {
+        Self {
+            keeps_unreachable: true,
+            ..self
         }
     }
 
@@ -109,17 +124,20 @@ impl Refresh {
         let entry = self.sources.entry(source.to_owned());
         match entry.or_insert_with(|| Reread::Only(Named::default())) {
             Reread::Only(named) => add(named),
-            Reread::Missing | Reread::All => {}
+            Reread::Missing | Reread::All | Reread::AllIfReachable => {}
         }
         self
     }
 
     pub(crate) fn of(&self, source: &str) -> Reread {
-        if self.all {
-            return Reread::All;
+        let found = match self.all {
+            true => Reread::All,
+            false => self.sources.get(source).cloned().unwrap_or(Reread::Missing),
+        };
+        match found {
+            Reread::All if self.keeps_unreachable => Reread::AllIfReachable,
+            found => found,
         }
-        let found = self.sources.get(source).cloned();
-        found.unwrap_or(Reread::Missing)
     }
 
     /// Sources that other instances should read again as well.
@@ -192,6 +210,15 @@ impl SourceRuntime {
             .expect("only a source with a pool is kept");
         let (catalog, again) = match (&self.catalog, reread) {
             (_, Reread::All) => return Self::read(pool, source, environment).await,
+            (known, Reread::AllIfReachable) => {
+                let read = Self::read(pool, source, environment).await;
+                let is_away = read.catalog.as_ref().is_err_and(|failure| failure.is_away);
+                return if is_away && known.is_ok() {
+                    self.clone()
+                } else {
+                    read
+                };
+            }
             // It is tried again by itself, and when everything is reloaded.
             (Err(_), _) => return self.clone(),
             (Ok(catalog), Reread::Missing) => (catalog, Named::default()),
@@ -214,6 +241,7 @@ impl SourceFailure {
         Self {
             reason: reason.into(),
             message: None,
+            is_away: false,
         }
     }
 
@@ -229,6 +257,7 @@ impl SourceFailure {
         Self {
             reason: reason.to_owned(),
             message: Some(error.to_string()),
+            is_away: error.is_connection_error(),
         }
     }
 }

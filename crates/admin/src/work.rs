@@ -218,6 +218,7 @@ impl Work {
         };
         let stored = store.load().await.map_err(|error| error.to_error())?;
         let metadata = read_document(&stored.document)?;
+        let refresh = refresh.keeping_unreachable();
         self.candidate = self.candidate(Arc::new(metadata), &refresh).await;
         self.version = stored.version;
         Ok(CatchUp::Reloaded)

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, Health};
-use graphloom_execute::Engine;
+use graphloom_admin::{Admin, AdminEvent, AdminOptions, Changes, DefaultSource, Health};
+use graphloom_execute::{Engine, GraphqlRequest};
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
 use graphloom_store::{InstanceId, Store};
 use graphloom_testkit::postgres::Database;
@@ -27,6 +27,10 @@ struct Instance {
 
 impl Instance {
     async fn start(metadata: &Database, source: Option<&str>) -> Self {
+        Self::start_with(metadata, source, Changes::Allowed).await
+    }
+
+    async fn start_with(metadata: &Database, source: Option<&str>, changes: Changes) -> Self {
         let environment = source.map(|url| (DefaultSource::VARIABLE.to_owned(), url.to_owned()));
         let events: Arc<Mutex<Vec<AdminEvent>>> = Arc::default();
         let seen = events.clone();
@@ -34,6 +38,7 @@ impl Instance {
             environment: environment.into_iter().collect::<HashMap<_, _>>(),
             default_source: source.map(|_| DefaultSource::from_environment()),
             sync_interval: Some(Duration::from_millis(50)),
+            changes,
             observer: Some(Arc::new(move |event: &AdminEvent| {
                 seen.lock().unwrap().push(event.clone());
             })),
@@ -323,4 +328,156 @@ async fn a_client_that_goes_away_leaves_nothing_half_done() {
     instance
         .wait_until("the bulk ends", |instance| instance.served() == ["t"])
         .await;
+}
+
+#[tokio::test]
+async fn in_maintenance_nothing_is_changed_and_everything_is_served() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let first = Instance::start(&metadata, Some(source.url())).await;
+    first.track("author").await;
+    let before = stored(&metadata);
+    let url = Some(source.url());
+    let instance = Instance::start_with(&metadata, url, Changes::Refused).await;
+    assert_eq!(instance.served(), ["author"]);
+    for command in [
+        json!({"type": "pg_untrack_table", "args": {"table": "author"}}),
+        json!({"type": "clear_metadata", "args": {}}),
+        json!({"type": "bulk_keep_going", "args": [{"type": "reload_metadata", "args": {}}]}),
+    ] {
+        let answer = instance.admin.metadata(&Session::admin(), command).await;
+        let error = answer.unwrap_err();
+        let message = "metadata cannot be modified in maintenance mode";
+        assert_eq!((error.message(), error.status()), (message, 500));
+    }
+    assert_eq!(stored(&metadata), before);
+    assert_eq!(instance.export().await, first.export().await);
+    // What others change is followed.
+    first.sql("create table second (id int primary key)").await;
+    first.track("second").await;
+    instance
+        .wait_until("the other's table", |instance| {
+            instance.served() == ["author", "second"]
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_answer_just_now_is_served_on_when_another_instance_changes_it() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let one = Instance::start(&metadata, Some(source.url())).await;
+    let two = Instance::start(&metadata, Some(source.url())).await;
+    one.track("author").await;
+    two.wait_until("the table", |two| two.served() == ["author"])
+        .await;
+    let name = source.query("select current_database()").unwrap();
+    let name = name[0][0].clone().unwrap();
+    let closed = format!("alter database {name} with allow_connections false");
+    metadata.run(&closed).unwrap();
+    let ended =
+        format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+    metadata.run(&ended).unwrap();
+    let reload = json!({"type": "reload_metadata", "args": {"reload_sources": true}});
+    let answer = one.metadata(reload).await;
+    assert_eq!(answer["is_consistent"], false, "whoever asks is told");
+    let version = one.admin.resource_version();
+    two.wait_until("the change arrives", |two| {
+        two.admin.resource_version() == version
+    })
+    .await;
+    assert_eq!(two.served(), ["author"]);
+    assert_eq!(two.admin.health().await, Health::Ok);
+    let opened = format!("alter database {name} with allow_connections true");
+    metadata.run(&opened).unwrap();
+    one.wait_until("it comes back", |one| one.served() == ["author"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_stream_of_changes_disturbs_no_query() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    let world = "create table author (id int primary key); insert into author values (1); \
+                 create table other (id int primary key)";
+    source.run(world).unwrap();
+    let one = Instance::start(&metadata, Some(source.url())).await;
+    let two = Instance::start(&metadata, Some(source.url())).await;
+    one.track("author").await;
+    two.wait_until("the table", |two| two.served() == ["author"])
+        .await;
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let queries = async {
+        let mut answered = 0;
+        while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            for instance in [&one, &two] {
+                let request = json!({"query": "{ author { id } }"});
+                let request = GraphqlRequest::from_json(request).unwrap();
+                let answer = instance.engine.graphql(&Session::admin(), &request).await;
+                let answer = answer.unwrap().data;
+                assert_eq!(answer.as_ref(), br#"{"author":[{"id":1}]}"#);
+                answered += 1;
+            }
+        }
+        answered
+    };
+    let changes = async {
+        for round in 0..10 {
+            let (writer, reader) = if round % 2 == 0 {
+                (&one, &two)
+            } else {
+                (&two, &one)
+            };
+            writer.track("other").await;
+            let has = |reader: &Instance| reader.served() == ["author", "other"];
+            reader.wait_until("tracked", has).await;
+            let untrack = json!({"type": "pg_untrack_table", "args": {"table": "other"}});
+            writer.metadata(untrack).await;
+            let has = |reader: &Instance| reader.served() == ["author"];
+            reader.wait_until("untracked", has).await;
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let (answered, ()) = futures_util::future::join(queries, changes).await;
+    assert!(answered > 0);
+}
+
+/// Exports, clears, replaces with the export and exports again: the same bytes.
+async fn goes_around(instance: &Instance, document: &Json) {
+    let replace = |document: &Json| {
+        let args = json!({"metadata": document, "allow_inconsistent_metadata": true});
+        json!({"type": "replace_metadata", "version": 2, "args": args})
+    };
+    instance.metadata(replace(document)).await;
+    let first = instance.export().await;
+    let clear = json!({"type": "clear_metadata", "args": {}});
+    instance.metadata(clear).await;
+    instance.metadata(replace(&first)).await;
+    assert_eq!(instance.export().await.to_string(), first.to_string());
+}
+
+#[tokio::test]
+async fn exports_are_taken_back_and_come_out_the_same() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    let instance = Instance::start(&metadata, Some(source.url())).await;
+    let everything = include_str!("../../metadata/tests/fixtures/everything.json");
+    goes_around(&instance, &serde_json::from_str(everything).unwrap()).await;
+    // Documents of other projects, in older forms, where they are at hand.
+    let default = json!({"version": 3, "sources": [{
+        "name": "default", "kind": "postgres", "tables": [],
+        "configuration": {"connection_info": {"database_url": {"from_env": DefaultSource::VARIABLE}}}
+    }]});
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/bench/data");
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let file = entry.unwrap().path().join("replace_metadata.json");
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            continue;
+        };
+        let request: Json = serde_json::from_str(&text).unwrap();
+        goes_around(&instance, &default).await;
+        goes_around(&instance, &request["args"]).await;
+    }
 }

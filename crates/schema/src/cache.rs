@@ -1,5 +1,6 @@
 //! All resolved metadata at one moment, and the role schemas made from it.
 
+mod known;
 mod native;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use graphloom_vocab::{
 };
 use indexmap::IndexMap;
 
+use self::known::Known;
 use crate::conflict::TakenNames;
 use crate::function::{self, ComputedFieldInfo, FunctionInfo};
 use crate::inherit::{InheritedRoles, OwnRoles};
@@ -459,10 +461,12 @@ impl SourceBuilder<'_> {
             };
             let context = Tables { tables };
             let mut select = IndexMap::new();
+            let mut known = Known::new();
             for (role, permission) in &tracked.select_permissions {
-                match table::select_permission(&context, info, permission) {
+                let compile = || table::select_permission(&context, info, permission).map(Arc::new);
+                match known.compile(permission, compile) {
                     Ok(permission) => {
-                        select.insert(role.clone(), Arc::new(permission));
+                        select.insert(role.clone(), permission);
                     }
                     Err(reason) => {
                         self.refuse_permission("select_permission", tracked, role, reason);
@@ -502,24 +506,30 @@ impl SourceBuilder<'_> {
     ) -> WritePermissions {
         let mut compiled = WritePermissions::default();
         let mut refused = Vec::new();
+        let mut known = Known::new();
         for (role, permission) in &tracked.insert_permissions {
-            match write::insert_permission(context, table, permission) {
+            let compile = || write::insert_permission(context, table, permission);
+            match known.compile(permission, compile) {
                 Ok(info) => {
                     compiled.insert.insert(role.clone(), info);
                 }
                 Err(reason) => refused.push(("insert_permission", role, reason)),
             }
         }
+        let mut known = Known::new();
         for (role, permission) in &tracked.update_permissions {
-            match write::update_permission(context, table, permission) {
+            let compile = || write::update_permission(context, table, permission);
+            match known.compile(permission, compile) {
                 Ok(info) => {
                     compiled.update.insert(role.clone(), info);
                 }
                 Err(reason) => refused.push(("update_permission", role, reason)),
             }
         }
+        let mut known = Known::new();
         for (role, permission) in &tracked.delete_permissions {
-            match write::delete_permission(context, table, permission) {
+            let compile = || write::delete_permission(context, table, permission);
+            match known.compile(permission, compile) {
                 Ok(info) => {
                     compiled.delete.insert(role.clone(), info);
                 }

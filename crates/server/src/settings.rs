@@ -7,6 +7,7 @@ mod read;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use graphloom_admin::Changes;
 use graphloom_auth::AuthConfig;
 use graphloom_outbound::Client;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub drops_null_operands: bool,
     /// Whether native queries are served as declared, without asking the database.
     pub trust_native_queries: bool,
+    /// Whether commands may change the metadata.
+    pub changes: Changes,
 }
 
 /// Where to listen, and how much of a client is borne.

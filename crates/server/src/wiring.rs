@@ -144,6 +144,7 @@ fn admin_options(
         } else {
             NativeQueries::Checked
         },
+        changes: settings.changes,
         sync_interval: settings.database.sync_interval,
         statement_timeout: settings.database.statement_timeout,
         observer: Some(Arc::new(move |event| log_event(&logs, event))),

@@ -31,6 +31,7 @@ impl Resolved {
         let invalid = |error: graphloom_pg::OptionsError| SourceFailure {
             reason: "connection error".to_owned(),
             message: Some(error.to_string()),
+            is_away: false,
         };
         let lookup = |name: &str| environment.variables.get(name).cloned();
         let mut connect = ConnectionOptions::parse_with(&url, &lookup).map_err(invalid)?;

@@ -112,7 +112,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("enable-allowlist", &["HASURA_GRAPHQL_ENABLE_ALLOWLIST"], Switch,
         "Accept only allowed queries").or("false").status(NotBuiltGuard),
     Opt::new("enable-maintenance-mode", &["HASURA_GRAPHQL_ENABLE_MAINTENANCE_MODE"], Switch,
-        "Refuse changes of metadata").or("false").status(NotBuiltGuard),
+        "Refuse changes of metadata; what is served is served on").or("false"),
     Opt::new("dev-mode", &["HASURA_GRAPHQL_DEV_MODE"], Switch,
         "Show internal details of errors to every role").or("false"),
     Opt::new("admin-internal-errors", &["HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS"], Boolean,

@@ -16,6 +16,7 @@ use super::{
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
 use crate::options::{OptionError, Source, Values};
+use graphloom_admin::Changes;
 
 impl Settings {
     /// Gives the values their meaning. Errors are options that do not fit each other.
@@ -32,6 +33,10 @@ impl Settings {
             stringify_numeric_types: values.boolean("stringify-numeric-types"),
             drops_null_operands: values.boolean("v1-boolean-null-collapse"),
             trust_native_queries: values.boolean("disable-native-query-validation"),
+            changes: match values.boolean("enable-maintenance-mode") {
+                true => Changes::Refused,
+                false => Changes::Allowed,
+            },
         })
     }
 }
