@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod changes;
 mod concurrent;
 mod extended;
 mod levels;
