@@ -25,6 +25,7 @@ mod operation;
 mod order;
 mod predicate;
 mod select;
+mod stream;
 mod subscription;
 mod variables;
 

@@ -96,6 +96,9 @@ impl<'a> Binder<'a> {
             RootKind::Aggregate => self
                 .aggregate_select(definition, access, collected)
                 .map(SourceQuery::Aggregate),
+            RootKind::Stream => self
+                .stream(definition, access, collected)
+                .map(|stream| SourceQuery::Stream(Box::new(stream))),
             // Made where the grant is at hand, for its key.
             RootKind::Connection => self.fail("this field cannot be selected here"),
         }

@@ -28,6 +28,8 @@ pub struct LivePlan {
     pub reads: Reads,
     /// The response keys of its root fields.
     pub keys: Vec<Arc<str>>,
+    /// Which of the values is the place that a stream has come to; `None` if this is no stream.
+    pub cursor: Option<usize>,
 }
 
 /// One subscriber's subscription.
@@ -59,6 +61,7 @@ impl LivePlan {
             check: check.map(|(sql, order)| (Statement::new(sql.text()), order)),
             values: draft.values,
             reads: draft.reads,
+            cursor: draft.cursor,
             keys: roots.iter().map(|root| root.key.clone()).collect(),
         })
     }

@@ -42,7 +42,7 @@ pub use extended::{Expectation, Link, NestedWork, NestedWrite, Pick};
 pub use facts::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 pub use grant::{Aggregations, ColumnGrant, GrantedCall, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{
-    BoundOperation, OperationKind, RootField, RootMutation, RootValue, SourceQuery,
+    BoundOperation, OperationKind, RootField, RootMutation, RootValue, SourceQuery, StreamSelect,
 };
 pub use premise::{Assumption, CellShape, Observed, Premise, RowsShape, lookup};
 pub use select::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use graphloom_vocab::{ErrorPath, SourceName};
 
 use crate::{
-    AggregateSelect, ArgumentsWebhook, ConnectionSelect, Expectation, Mutation, Premise,
-    TableSelect,
+    AggregateSelect, ArgumentsWebhook, ConnectionSelect, Direction, Expectation, GrantedColumn,
+    Mutation, Premise, TableSelect, TypedValue,
 };
 
 /// A whole operation.
@@ -77,4 +77,21 @@ pub enum SourceQuery {
     Aggregate(AggregateSelect),
     /// A connection object.
     Connection(ConnectionSelect),
+    /// The next rows along a column.
+    Stream(Box<StreamSelect>),
+}
+
+/// Rows in the order of a column, from a place on that moves with every answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamSelect {
+    /// Which rows of the table, and their fields; it has neither order nor window.
+    pub select: TableSelect,
+    /// The column.
+    pub column: GrantedColumn,
+    /// Up or down.
+    pub direction: Direction,
+    /// Where it starts: the first rows are those behind it.
+    pub initial: TypedValue,
+    /// Rows of one answer; more only where they are equal in the column.
+    pub batch_size: TypedValue,
 }

@@ -27,11 +27,11 @@ pub enum Value {
     Session(SessionVariableName),
     /// All session variables as one JSON object (for session arguments of functions).
     SessionObject,
-    /// Known only while a mutation runs.
+    /// Known only while a mutation runs or a stream is followed.
     Run(RunValue),
 }
 
-/// A value that a step of a mutation gives to a statement of the same mutation.
+/// A value that a step of a mutation gives to a statement of the same mutation, or a stream to its next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RunValue {
     /// One column of the rows to insert: a `text[]` with each row's value as text. The number is the
@@ -43,6 +43,10 @@ pub enum RunValue {
     Written,
     /// How many rows were written, related ones among them.
     WrittenCount,
+    /// The place in its column that a stream has come to.
+    StreamAfter,
+    /// The place in its column up to which a stream goes next.
+    StreamUpTo,
 }
 
 /// A use of variables as one value.

@@ -7,7 +7,7 @@ use graphloom_sql::{Alias, Expr, Name, ParameterId, Target, TypeName};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 use indexmap::IndexSet;
 
-use crate::live::{Cohorts, Reads};
+use crate::live::{Cohorts, Reads, StreamPlaces};
 
 /// What is read of a subselect's rows.
 #[derive(Debug, Default)]
@@ -39,6 +39,8 @@ pub(crate) struct Context {
     pub(crate) cohorts: Option<Cohorts>,
     /// What the statement looks at.
     pub(crate) reads: Reads,
+    /// Where a stream's places come from.
+    pub(crate) stream: Option<StreamPlaces>,
 }
 
 impl Context {
@@ -122,6 +124,13 @@ impl Context {
         self.values.push(value.clone());
         self.ids.insert(value.clone(), id);
         id
+    }
+
+    /// A parameter of its own for a value, also if there is an equal one.
+    pub(crate) fn own_parameter(&mut self, value: &TypedValue) -> ParameterId {
+        let index = u32::try_from(self.values.len()).expect("fewer values than bytes of a request");
+        self.values.push(value.clone());
+        ParameterId::new(index)
     }
 
     /// The values, at the index of each parameter.

@@ -30,6 +30,7 @@ mod object;
 mod order;
 mod rows;
 mod select;
+mod stream;
 mod value;
 mod write;
 
@@ -111,6 +112,10 @@ pub(crate) fn root(context: &mut Context, query: &ir::SourceQuery) -> (sql::Sele
         ),
         ir::SourceQuery::Connection(select) => (
             connection::connection(context, None, select),
+            ResultShape::JsonText,
+        ),
+        ir::SourceQuery::Stream(stream) => (
+            select::list(context, None, &stream::next_rows(stream)),
             ResultShape::JsonText,
         ),
     }

@@ -25,6 +25,7 @@ use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 use indexmap::IndexSet;
 
 use crate::context::Context;
+use crate::stream::{self, Followed};
 use crate::value::{TEXT, typed, typed_parameter};
 
 /// The cohorts' rows. No other alias has this number, nor does anybody write it into SQL of their own:
@@ -65,6 +66,8 @@ pub struct LiveDraft {
     pub values: Vec<ir::TypedValue>,
     /// What the answers depend on.
     pub reads: Reads,
+    /// Which of the values is the place that a stream has come to; it moves with every answer.
+    pub cursor: Option<usize>,
 }
 
 /// A subscription's statement.
@@ -99,6 +102,18 @@ pub enum LiveResult {
     /// What the statement has seen of all transactions, in a form to be compared: if it is the same at
     /// another time, no transaction has ended in between. NULL where that cannot be told.
     Signal,
+    /// The place that a stream has come to with this answer, NULL if there was no row. Only of a stream, whose
+    /// result is NULL too then.
+    Cursor,
+}
+
+/// Where a stream's places come from, while its rows are planned.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StreamPlaces {
+    /// Where it has come to.
+    pub(crate) after: Expr,
+    /// Where it goes next.
+    pub(crate) up_to: Expr,
 }
 
 /// Where values come from in a statement that serves many cohorts.
@@ -124,28 +139,37 @@ pub fn live(roots: &[ir::RootField]) -> LiveDraft {
         alias: Alias::new(COHORTS),
     };
     let mut context = Context::of_cohorts(cohorts);
+    let stream = followed(roots).map(|stream| stream::follow(&mut context, cohorts, stream));
     let root = object(&mut context, roots);
     let [unnested, plain, hashed] = [(); 3].map(|()| context.alias());
     let (values, reads) = context.into_parts();
-    let cohort_rows = FromItem::Subselect {
+    let mut cohort_rows = FromItem::Subselect {
         select: Box::new(cohort_rows(&values, unnested)),
         alias: cohorts.alias,
+    };
+    let (cursor, place) = match stream {
+        None => (None, None),
+        Some(Followed {
+            cursor,
+            next,
+            place,
+        }) => {
+            cohort_rows = beside(cohort_rows, next);
+            (Some(cursor), Some(place))
+        }
     };
     let results = FromItem::Lateral {
         select: Box::new(results(root, plain, values.len())),
         alias: hashed,
     };
-    let mut select = Select::default().from(FromItem::Join(Box::new(Join {
-        left: cohort_rows,
-        kind: JoinKind::Left,
-        right: results,
-        condition: Expr::boolean(true),
-    })));
+    let mut select = Select::default().from(beside(cohort_rows, results));
     let hash = || Expr::Column(hashed, Name::new(HASH));
     let known = Expr::Column(cohorts.alias, Name::new(HASH));
+    let mut unsent = vec![hash().equals(known)];
+    unsent.extend(place.clone().map(|place| Expr::IsNull(Box::new(place))));
     let changed = Expr::Case(
         vec![CaseBranch {
-            when: hash().equals(known),
+            when: Expr::Or(unsent),
             then: Expr::null(),
         }],
         Some(Box::new(Expr::Column(hashed, Name::new(ROOT)))),
@@ -156,11 +180,36 @@ pub fn live(roots: &[ir::RootField]) -> LiveDraft {
         Target::unnamed(hash()),
         Target::unnamed(signal()),
     ];
+    let place = place.map(|place| Target::unnamed(place.cast(TEXT)));
+    select.targets.extend(place);
     LiveDraft {
         select,
         values,
         reads,
+        cursor,
     }
+}
+
+/// `left LEFT JOIN right ON true`
+fn beside(left: FromItem, right: FromItem) -> FromItem {
+    FromItem::Join(Box::new(Join {
+        left,
+        kind: JoinKind::Left,
+        right,
+        condition: Expr::boolean(true),
+    }))
+}
+
+/// The stream among the root fields.
+fn followed(roots: &[ir::RootField]) -> Option<&ir::StreamSelect> {
+    roots.iter().find_map(|root| match &root.value {
+        ir::RootValue::Source(_, query) => match &**query {
+            ir::SourceQuery::Stream(stream) => Some(&**stream),
+            _ => None,
+        },
+        ir::RootValue::Namespace(inner) => followed(inner),
+        _ => None,
+    })
 }
 
 /// A row per cohort with its values, each of its type.

@@ -1,7 +1,7 @@
 //! Values and types in SQL: each value is one parameter with the cast that gives it its type.
 
 use graphloom_catalog::{PgType, ScalarKind, TypeKind};
-use graphloom_ir::{TypedValue, Value};
+use graphloom_ir::{RunValue, TypedValue, Value};
 use graphloom_sql::{Expr, Function, Name, ParameterId, TypeName};
 
 use crate::context::Context;
@@ -53,6 +53,13 @@ pub(crate) fn value(context: &mut Context, value: &TypedValue) -> Expr {
             }
         }
         _ => {}
+    }
+    if let (Some(places), Value::Run(run)) = (&context.stream, &value.value) {
+        match run {
+            RunValue::StreamAfter => return places.after.clone(),
+            RunValue::StreamUpTo => return places.up_to.clone(),
+            _ => {}
+        }
     }
     let id = context.parameter(value);
     match context.cohorts {

@@ -253,6 +253,16 @@ pub enum InputMeaning {
     NestedLink,
     /// `unlink` of such a relationship.
     NestedUnlink,
+    /// `batch_size` of a stream.
+    BatchSize,
+    /// `cursor` of a stream.
+    StreamCursor,
+    /// `initial_value` of a cursor.
+    InitialValue,
+    /// `ordering` of a cursor.
+    CursorOrdering,
+    /// A column that a stream goes along.
+    CursorColumn(GrantedColumn),
     /// `__type(name:)`.
     TypeName,
     /// `includeDeprecated`.
@@ -406,6 +416,8 @@ pub enum RootKind {
     Aggregate,
     /// A connection.
     Connection,
+    /// A stream.
+    Stream,
 }
 
 /// A table whose rows have global ids.

@@ -7,7 +7,7 @@ use graphloom_execute::{LivePlan, text_array};
 use graphloom_pg::{PgError, Pool, Purpose};
 use graphloom_plan::LiveInput;
 
-use crate::cohort::{Answer, Cause, Cohort};
+use crate::cohort::{Answer, Cause, Member};
 
 /// Classes of SQLSTATE that one cohort's values may be the reason of: the others would do without it. Data
 /// exceptions, failures of functions and what functions raise.
@@ -26,7 +26,7 @@ impl Runner<'_> {
     ///
     /// An error that one cohort's values may be the reason of is told to no others: the batch is halved until
     /// those are found.
-    pub(crate) async fn run(&self, cohorts: &[Arc<Cohort>]) -> (usize, Option<PgError>) {
+    pub(crate) async fn run<M: Member>(&self, cohorts: &[M]) -> (usize, Option<PgError>) {
         let mut news = 0;
         let mut last_error = None;
         let mut waiting = vec![cohorts];
@@ -58,14 +58,14 @@ impl Runner<'_> {
     }
 
     /// One run; a connection that was closed meanwhile says nothing about a statement that only reads.
-    async fn attempt(&self, cohorts: &[Arc<Cohort>]) -> Result<Vec<Answer>, PgError> {
+    async fn attempt<M: Member>(&self, cohorts: &[M]) -> Result<Vec<Answer>, PgError> {
         match self.answers(cohorts).await {
             Err(error) if error.is_connection_error() => self.answers(cohorts).await,
             answers => answers,
         }
     }
 
-    async fn answers(&self, cohorts: &[Arc<Cohort>]) -> Result<Vec<Answer>, PgError> {
+    async fn answers<M: Member>(&self, cohorts: &[M]) -> Result<Vec<Answer>, PgError> {
         let parameters = self.parameters(cohorts);
         let parameters: Vec<_> = parameters.iter().map(|text| Some(text.as_str())).collect();
         let mut connection = self.pool.get().await?;
@@ -85,18 +85,18 @@ impl Runner<'_> {
         complete.ok_or_else(|| PgError::unexpected("the statement left out a cohort"))
     }
 
-    fn parameters(&self, cohorts: &[Arc<Cohort>]) -> Vec<String> {
+    fn parameters<M: Member>(&self, cohorts: &[M]) -> Vec<String> {
         let input = |input: &LiveInput| match input {
             LiveInput::Seed => self.seed.to_owned(),
             LiveInput::Hashes => {
-                let hashes = cohorts.iter().map(|cohort| cohort.known().hash.clone());
+                let hashes = cohorts.iter().map(Member::hash);
                 let hashes: Vec<_> = hashes.collect();
                 text_array(hashes.iter().map(Option::as_deref))
             }
             LiveInput::Value(index) => text_array(
                 cohorts
                     .iter()
-                    .map(|cohort| cohort.values[*index].as_deref()),
+                    .map(|cohort| cohort.values()[*index].as_deref()),
             ),
         };
         self.plan.inputs.iter().map(input).collect()
@@ -117,6 +117,7 @@ fn read(row: Vec<Option<Bytes>>) -> Result<(usize, Answer), PgError> {
         root: column(),
         hash: text(column()),
         signal: text(column()),
+        cursor: text(column()),
     };
     Ok((number, answer))
 }

@@ -45,6 +45,36 @@ pub(crate) struct Cohort {
     known: Mutex<Known>,
 }
 
+impl Member for Arc<Cohort> {
+    fn values(&self) -> &[Option<String>] {
+        &self.values
+    }
+
+    fn hash(&self) -> Option<Arc<str>> {
+        self.known().hash.clone()
+    }
+
+    fn answered(&self, answer: Answer) -> bool {
+        Cohort::answered(self, answer)
+    }
+
+    fn failed(&self, error: &Arc<Error>, cause: Cause) -> bool {
+        Cohort::failed(self, error, cause)
+    }
+}
+
+/// Something that a statement is run for, along with others.
+pub(crate) trait Member {
+    /// Its values, in the plan's order.
+    fn values(&self) -> &[Option<String>];
+    /// The hash of the result it has.
+    fn hash(&self) -> Option<Arc<str>>;
+    /// Takes note of an answer. Returns whether it is news.
+    fn answered(&self, answer: Answer) -> bool;
+    /// Takes note of a failure. Returns whether it is news.
+    fn failed(&self, error: &Arc<Error>, cause: Cause) -> bool;
+}
+
 /// What is known of the result.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
@@ -134,4 +164,6 @@ pub(crate) struct Answer {
     pub(crate) root: Option<Bytes>,
     pub(crate) hash: Option<Arc<str>>,
     pub(crate) signal: Option<Arc<str>>,
+    /// The place that a stream has come to; `None` if it has not moved.
+    pub(crate) cursor: Option<Arc<str>>,
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use graphloom_execute::Live;
 use graphloom_pg::{Purpose, Statement};
 use graphloom_vocab::{Result, RoleName, SourceName};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::cohort::{Cohort, Update};
 use crate::observe::{Observer, Statistics};
 use crate::poller::{Poller, Surroundings};
 use crate::source::Source;
+use crate::stream::StreamPoller;
 
 /// All subscriptions of a server. Cheap to clone.
 #[derive(Clone)]
@@ -43,8 +44,24 @@ struct Shape {
 }
 
 struct Running {
-    poller: Arc<Poller>,
+    poller: AnyPoller,
     task: AbortHandle,
+}
+
+#[derive(Clone)]
+enum AnyPoller {
+    Live(Arc<Poller>),
+    Stream(Arc<StreamPoller>),
+}
+
+impl AnyPoller {
+    /// How many subscribers and different results there are.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Live(poller) => poller.size(),
+            Self::Stream(poller) => (poller.size(), poller.size()),
+        }
+    }
 }
 
 impl Drop for Running {
@@ -57,10 +74,30 @@ impl Drop for Running {
 pub struct Subscription {
     hub: Hub,
     shape: Shape,
-    cohort: Arc<Cohort>,
-    /// `None` only while it is being dropped.
-    updates: Option<watch::Receiver<Option<Update>>>,
-    told: Option<Update>,
+    part: Part,
+}
+
+/// What a subscriber has a part in.
+enum Part {
+    Cohort {
+        cohort: Arc<Cohort>,
+        /// `None` only while it is being dropped.
+        updates: Option<watch::Receiver<Option<Update>>>,
+        told: Option<Update>,
+    },
+    Stream {
+        id: u64,
+        batches: mpsc::Receiver<Update>,
+    },
+}
+
+/// What kind of subscription it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionKind {
+    /// The latest result counts, and no other.
+    Live,
+    /// Every answer counts.
+    Stream,
 }
 
 impl Hub {
@@ -90,17 +127,23 @@ impl Hub {
             check(&live).await?;
         }
         let mut state = self.state();
-        let poller = self.poller(&mut state, &shape, &live);
-        let cohort = poller.join(live.values);
-        let updates = cohort.updates.subscribe();
+        let part = match self.poller(&mut state, &shape, &live) {
+            AnyPoller::Live(poller) => {
+                let cohort = poller.join(live.values);
+                Part::Cohort {
+                    updates: Some(cohort.updates.subscribe()),
+                    cohort,
+                    told: None,
+                }
+            }
+            AnyPoller::Stream(poller) => {
+                let (id, batches) = poller.join(live.values);
+                Part::Stream { id, batches }
+            }
+        };
         drop(state);
-        Ok(Subscription {
-            hub: self.clone(),
-            shape,
-            cohort,
-            updates: Some(updates),
-            told: None,
-        })
+        let hub = self.clone();
+        Ok(Subscription { hub, shape, part })
     }
 
     /// Gauges and counters.
@@ -127,26 +170,36 @@ impl Hub {
 
     fn knows(&self, shape: &Shape, values: &[Option<String>]) -> bool {
         let state = self.state();
-        let running = state.pollers.get(shape);
-        running.is_some_and(|running| running.poller.knows(values))
+        match state.pollers.get(shape).map(|running| &running.poller) {
+            Some(AnyPoller::Live(poller)) => poller.knows(values),
+            Some(AnyPoller::Stream(_)) | None => false,
+        }
     }
 
-    fn poller(&self, state: &mut State, shape: &Shape, live: &Live) -> Arc<Poller> {
+    fn poller(&self, state: &mut State, shape: &Shape, live: &Live) -> AnyPoller {
         if let Some(running) = state.pollers.get(shape) {
-            return Arc::clone(&running.poller);
+            return running.poller.clone();
         }
         let source = self.source(state, live);
-        let poller = Arc::new(Poller::new(
-            Arc::clone(&live.plan),
-            live.role.clone(),
-            source,
-            self.0.options.live,
-            self.0.surroundings.clone(),
-        ));
-        let task = tokio::spawn(Arc::clone(&poller).run()).abort_handle();
+        let (plan, surroundings) = (Arc::clone(&live.plan), self.0.surroundings.clone());
+        let (poller, task) = match plan.cursor {
+            None => {
+                let (role, polling) = (live.role.clone(), self.0.options.live);
+                let poller = Arc::new(Poller::new(plan, role, source, polling, surroundings));
+                let task = tokio::spawn(Arc::clone(&poller).run());
+                (AnyPoller::Live(poller), task)
+            }
+            Some(cursor) => {
+                let polling = self.0.options.streaming;
+                let poller = StreamPoller::new((plan, cursor), source, polling, surroundings);
+                let poller = Arc::new(poller);
+                let task = tokio::spawn(Arc::clone(&poller).run());
+                (AnyPoller::Stream(poller), task)
+            }
+        };
         let running = Running {
-            poller: Arc::clone(&poller),
-            task,
+            poller: poller.clone(),
+            task: task.abort_handle(),
         };
         state.pollers.insert(shape.clone(), running);
         poller
@@ -183,28 +236,37 @@ impl Hub {
 }
 
 impl Subscription {
-    /// The next update that differs from the last one: the current one first, then the latest whenever there is
-    /// one. Whoever asks seldom misses what came in between.
+    /// Of a live query: the next update that differs from the last one, the current one first, then the latest
+    /// whenever there is one; whoever asks seldom misses what came in between. Of a stream: the next answer.
     pub async fn next(&mut self) -> Update {
-        let updates = self.updates.as_mut().expect("there until it is dropped");
-        loop {
-            let current = updates.borrow_and_update().clone();
-            if let Some(update) = current
-                && !self.told.as_ref().is_some_and(|told| told.is_same(&update))
-            {
-                self.told = Some(update.clone());
-                return update;
+        match &mut self.part {
+            Part::Cohort { updates, told, .. } => {
+                let updates = updates.as_mut().expect("there until it is dropped");
+                next_of_cohort(updates, told).await
             }
-            if updates.changed().await.is_err() {
-                // The cohort is held by this subscription and keeps its sender.
-                std::future::pending::<()>().await;
-            }
+            Part::Stream { batches, .. } => match batches.recv().await {
+                Some(update) => update,
+                // Its poller is there as long as it is.
+                None => std::future::pending().await,
+            },
         }
     }
 
     /// Goes on where another subscription was: what its subscriber was told last is not told again.
     pub fn continue_from(&mut self, other: &Self) {
-        self.told.clone_from(&other.told);
+        if let (Part::Cohort { told, .. }, Part::Cohort { told: last, .. }) =
+            (&mut self.part, &other.part)
+        {
+            told.clone_from(last);
+        }
+    }
+
+    /// What kind of subscription it is.
+    pub fn kind(&self) -> SubscriptionKind {
+        match self.part {
+            Part::Cohort { .. } => SubscriptionKind::Live,
+            Part::Stream { .. } => SubscriptionKind::Stream,
+        }
     }
 
     /// Which schema it was planned with.
@@ -213,14 +275,45 @@ impl Subscription {
     }
 }
 
+async fn next_of_cohort(
+    updates: &mut watch::Receiver<Option<Update>>,
+    told: &mut Option<Update>,
+) -> Update {
+    loop {
+        let current = updates.borrow_and_update().clone();
+        if let Some(update) = current
+            && !told.as_ref().is_some_and(|told| told.is_same(&update))
+        {
+            *told = Some(update.clone());
+            return update;
+        }
+        if updates.changed().await.is_err() {
+            // The cohort is held by its subscriptions and keeps its sender.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.updates = None;
         let mut state = self.hub.state();
         let Some(running) = state.pollers.get(&self.shape) else {
             return;
         };
-        if running.poller.forget(&self.cohort) {
+        let is_last = match (&running.poller, &mut self.part) {
+            (
+                AnyPoller::Live(poller),
+                Part::Cohort {
+                    cohort, updates, ..
+                },
+            ) => {
+                *updates = None;
+                poller.forget(cohort)
+            }
+            (AnyPoller::Stream(poller), Part::Stream { id, .. }) => poller.leave(*id),
+            _ => false,
+        };
+        if is_last {
             state.pollers.remove(&self.shape);
         }
     }

@@ -16,8 +16,9 @@ mod options;
 mod poller;
 mod source;
 mod steady;
+mod stream;
 
 pub use cohort::Update;
-pub use hub::{Hub, Subscription};
+pub use hub::{Hub, Subscription, SubscriptionKind};
 pub use observe::{BatchReport, Observer, PollReport, Statistics};
 pub use options::{Options, Polling};

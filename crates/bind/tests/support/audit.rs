@@ -51,6 +51,7 @@ impl Audit<'_> {
             SourceQuery::One(select) => self.one(select),
             SourceQuery::Aggregate(select) => self.aggregate(select),
             SourceQuery::Connection(select) => self.connection(select),
+            SourceQuery::Stream(stream) => self.select(&stream.select),
         }
     }
 

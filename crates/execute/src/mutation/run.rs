@@ -345,6 +345,8 @@ impl<'r> Values<'r> {
             RunValue::RowCount => Some(self.rows.len().to_string()),
             RunValue::Written => self.written.clone(),
             RunValue::WrittenCount => Some(self.count.to_string()),
+            // No mutation has a stream in it.
+            RunValue::StreamAfter | RunValue::StreamUpTo => None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod native;
 mod order;
 mod predicate;
 mod relay;
+mod stream;
 mod table;
 mod update;
 mod valid;
@@ -414,6 +415,7 @@ impl<'a> SourceTypes<'a> {
             match self.variant.kind {
                 SchemaKind::Standard => {
                     self.table_roots(info, &grant, Root::Subscription, &mut roots);
+                    self.stream_root(info, &grant, &mut roots);
                 }
                 SchemaKind::Relay => self.connection_root(info, &grant, &mut roots),
             }

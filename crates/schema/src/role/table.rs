@@ -360,7 +360,7 @@ impl SourceTypes<'_> {
         }
     }
 
-    fn shows(&self, info: &TableInfo, root: Root, field: &str) -> bool {
+    pub(super) fn shows(&self, info: &TableInfo, root: Root, field: &str) -> bool {
         let permission = info.select_permissions.get(self.role);
         let shown = permission.and_then(|permission| match root {
             Root::Query => permission.query_root_fields.as_ref(),
@@ -378,7 +378,7 @@ impl SourceTypes<'_> {
     }
 
     /// A root field's name and description, by configuration or generated.
-    fn root_name(
+    pub(super) fn root_name(
         &self,
         info: &TableInfo,
         key: &str,

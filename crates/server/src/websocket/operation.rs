@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use graphloom_execute::GraphqlRequest;
-use graphloom_subscribe::{Subscription, Update};
+use graphloom_subscribe::{Subscription, SubscriptionKind, Update};
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
@@ -122,6 +122,12 @@ impl Operation {
             let update = tokio::select! {
                 update = subscription.next() => update,
                 () = changed(&mut generations) => {
+                    if subscription.kind() == SubscriptionKind::Stream {
+                        return Err(Error::new(
+                            ErrorCode::Unexpected,
+                            "metadata has changed: subscribe again from the last cursor",
+                        ));
+                    }
                     match self.start().await? {
                         Started::Live(mut anew) => {
                             anew.continue_from(&subscription);

@@ -4,4 +4,5 @@
 
 mod results;
 mod steady;
+mod streams;
 mod world;
