@@ -13,6 +13,7 @@ mod diff;
 mod document;
 mod error;
 mod function_diff;
+mod health;
 mod legacy;
 mod look;
 mod many;

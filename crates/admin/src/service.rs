@@ -12,12 +12,12 @@ use graphloom_store::Store;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
 use tokio::sync::watch;
 
-use crate::background;
 use crate::options::{AdminOptions, Changes};
 use crate::request::{Endpoint, Request};
 use crate::run;
 use crate::source::Refresh;
 use crate::work::{Shared, Work, read_document};
+use crate::{background, health};
 
 /// How long the metadata database may take for a sign of life.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -88,6 +88,12 @@ impl Admin {
             true => Health::Ok,
             false => Health::Inconsistent,
         }
+    }
+
+    /// For `/healthz/sources`: `{source: {"status", "error"}}` of sources with a `health_check`.
+    pub async fn source_health(&self) -> JsonObject {
+        let state = self.shared.state.load_full();
+        health::of_sources(&state.candidate).await
     }
 
     /// Metadata-dependent parts of `GET /v1alpha1/config`: none yet.

@@ -124,6 +124,7 @@ impl App {
                 let strict = config::is_strict(request.uri().query());
                 config::health(self.services.health().await, strict)
             }
+            Route::SourceHealth => self.source_health(request.headers()).await,
             Route::ToConsole => console::redirect(),
             Route::Console(path) => console::page(&path, request.headers()),
             Route::Graphql(endpoint) => self.graphql(endpoint, info, request).await,
@@ -282,6 +283,18 @@ impl App {
                 let config =
                     config::config(&self.settings, &self.auth_config, self.services.config());
                 let mut reply = Reply::json(envelope::text(&Json::Object(config)));
+                reply.operation.session = Some(session);
+                reply
+            }
+            Err((session, error)) => self.refuse(Shape::Api, session, error),
+        }
+    }
+
+    async fn source_health(&self, headers: &HeaderMap) -> Reply {
+        match self.admin_session(headers).await {
+            Ok(session) => {
+                let health = Json::Object(self.services.source_health().await);
+                let mut reply = Reply::json(envelope::text(&health));
                 reply.operation.session = Some(session);
                 reply
             }

@@ -64,6 +64,11 @@ pub trait Services: Send + Sync + 'static {
     /// For `/healthz`.
     fn health(&self) -> Answer<'_, Health>;
 
+    /// For `/healthz/sources`: `{source: {"status", "error"}}`.
+    fn source_health(&self) -> Answer<'_, JsonObject> {
+        Box::pin(async { JsonObject::new() })
+    }
+
     /// What metadata adds to `/v1alpha1/config`.
     fn config(&self) -> JsonObject;
 
@@ -129,6 +134,10 @@ impl Services for Wired {
 
     fn health(&self) -> Answer<'_, Health> {
         Box::pin(self.admin.health())
+    }
+
+    fn source_health(&self) -> Answer<'_, JsonObject> {
+        Box::pin(self.admin.source_health())
     }
 
     fn config(&self) -> JsonObject {

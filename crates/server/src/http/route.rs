@@ -15,6 +15,7 @@ pub(crate) enum Route {
     Config,
     Version,
     Health,
+    SourceHealth,
     ToConsole,
     /// What stands after `/console` in the path.
     Console(String),
@@ -59,7 +60,7 @@ pub(crate) fn route(method: &Method, path: &str, settings: &HttpSettings) -> Rou
         }
         Route::NotBuilt("pg_dump") => on(Api::PgDump),
         Route::NotBuilt(_) => on(Api::Metadata),
-        Route::Version | Route::Health | Route::NotFound => true,
+        Route::Version | Route::Health | Route::SourceHealth | Route::NotFound => true,
     };
     if enabled { route } else { Route::NotFound }
 }
@@ -81,6 +82,7 @@ fn post(path: &str) -> Route {
 fn get(path: &str) -> Route {
     match without_slash(path) {
         "/healthz" | "/hasura/healthz" => Route::Health,
+        "/healthz/sources" => Route::SourceHealth,
         "/v1/version" => Route::Version,
         "/v1/graphql" => Route::GraphqlGet,
         "/v1alpha1/config" => Route::Config,
