@@ -5,6 +5,7 @@
 //! dropped and their number is logged.
 
 mod events;
+mod poller;
 mod pretty;
 
 use std::io::Write;

@@ -13,7 +13,7 @@ use graphloom_schema::{
     Settings as SchemaSettings,
 };
 use graphloom_store::{InstanceId, Origin, Store};
-use graphloom_subscribe::{Hub, Options, Polling};
+use graphloom_subscribe::{Hub, Observer, Options, Polling};
 use graphloom_vocab::{Internal, Json};
 use serde_json::json;
 
@@ -60,7 +60,9 @@ pub async fn wire(
     }
     let info = json!({ "resource_version": admin.resource_version() });
     logs.startup(Level::Info, "metadata", info);
-    let hub = Hub::new(polling(&settings.http.reported), None);
+    let observed = logs.clone();
+    let observer: Observer = Arc::new(move |report| observed.poll(report));
+    let hub = Hub::new(polling(&settings.http.reported), Some(observer));
     Ok(Arc::new(Wired { engine, admin, hub }))
 }
 

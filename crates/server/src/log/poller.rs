@@ -1,0 +1,47 @@
+//! `livequery-poller-log`: what pollers of live queries did, in v2's words.
+
+use graphloom_subscribe::{BatchReport, PollReport};
+use graphloom_vocab::Json;
+use serde_json::json;
+
+use super::{Level, LogType, Logs};
+
+impl Logs {
+    /// Writes a `livequery-poller-log` record.
+    pub(crate) fn poll(&self, report: &PollReport<'_>) {
+        if !self.wants(LogType::LiveQueryPoller, Level::Info) {
+            return;
+        }
+        let batches: Vec<_> = report.batches.iter().map(batch).collect();
+        let detail = json!({
+            "kind": "live-query",
+            "poller_id": report.poller_id.to_string(),
+            "source": report.plan.source.as_str(),
+            "role": report.role.as_str(),
+            "generated_sql": &**report.plan.statement.text(),
+            "subscriber_count": report.subscribers,
+            "cohort_count": report.cohorts,
+            "execution_batches": batches,
+            "snapshot_time": report.snapshot_time.as_secs_f64(),
+            "total_time": report.total_time.as_secs_f64(),
+            "subscription_options": {
+                "batch_size": report.polling.batch_size,
+                "refetch_delay": report.polling.interval().as_secs_f64(),
+            },
+        });
+        self.write(LogType::LiveQueryPoller, Level::Info, detail);
+    }
+}
+
+fn batch(batch: &BatchReport) -> Json {
+    json!({
+        "batch_id": batch.id,
+        "batch_size": batch.size,
+        "changed_cohorts": batch.news,
+        "pg_execution_time": batch.pg_time.as_secs_f64(),
+        "error": batch.error.as_ref().map(|error| json!({
+            "code": error.code().as_str(),
+            "error": error.message(),
+        })),
+    })
+}
