@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::PgType;
 use graphloom_graphql::Selection;
 use graphloom_ir::{
     AggregateField, AggregateFieldValue, AggregateOp, AggregateOpField, AggregateSelect,
-    AggregatedField, AggregatedValue, Distinct, GrantedColumn, GroupField, GroupFieldValue,
-    GroupSelect, TableAccess,
+    AggregatedField, AggregatedValue, Distinct, TableAccess,
 };
-use graphloom_schema::{EnumMeaning, FieldDefinition, FieldMeaning, InputMeaning, ObjectType};
+use graphloom_schema::{FieldDefinition, FieldMeaning, InputMeaning, ObjectType};
 use graphloom_vocab::{GraphqlName, Result};
 
 use crate::binder::Binder;
@@ -87,109 +85,13 @@ impl<'a> Binder<'a> {
                 .map(AggregateFieldValue::Aggregate),
             FieldMeaning::GroupBy => self
                 .group_select(definition, collected)
-                .map(AggregateFieldValue::Groups),
+                .map(|groups| AggregateFieldValue::Groups(Box::new(groups))),
             // Every other meaning is of fields of other types.
             _ => self.fail("this field cannot be selected here"),
         }
     }
 
-    /// `group_by(keys: […]) {group_key {…} aggregate {…}}`
-    fn group_select(
-        &mut self,
-        definition: &'a FieldDefinition,
-        collected: &Collected<'a>,
-    ) -> Result<GroupSelect> {
-        let keys = self.group_keys(definition, collected)?;
-        let sets = &collected.selection_sets;
-        let fields = self.fields_of(definition.ty.name(), sets, |binder, ty, key, collected| {
-            let value = binder.group_field(ty, collected)?;
-            Ok(GroupField { key, value })
-        })?;
-        Ok(GroupSelect { keys, fields })
-    }
-
-    fn group_field(
-        &mut self,
-        parent: &'a ObjectType,
-        collected: &Collected<'a>,
-    ) -> Result<GroupFieldValue> {
-        if collected.field.name.as_str() == "__typename" {
-            let name = self.typename(parent, collected);
-            return name.map(GroupFieldValue::Typename);
-        }
-        let definition = self.definition(parent, collected)?;
-        let sets = &collected.selection_sets;
-        match &definition.meaning {
-            FieldMeaning::GroupKey => self
-                .fields_of(definition.ty.name(), sets, |binder, ty, key, collected| {
-                    let value = binder.aggregated(ty, collected)?;
-                    Ok(AggregatedField { key, value })
-                })
-                .map(GroupFieldValue::Key),
-            FieldMeaning::Aggregate => self
-                .fields_of(definition.ty.name(), sets, |binder, ty, key, collected| {
-                    let value = binder.aggregate_op(ty, collected)?;
-                    Ok(AggregateOpField { key, value })
-                })
-                .map(GroupFieldValue::Aggregate),
-            // Every other meaning is of fields of other types.
-            _ => self.fail("this field cannot be selected here"),
-        }
-    }
-
-    fn group_keys(
-        &mut self,
-        definition: &'a FieldDefinition,
-        collected: &Collected<'a>,
-    ) -> Result<Vec<GrantedColumn>> {
-        self.within("args", |binder| {
-            let mut keys = Vec::new();
-            for (name, argument) in &definition.arguments {
-                binder.within(name.as_str(), |binder| {
-                    let Some(value) = collected.argument(name.as_str()) else {
-                        return binder.fail(format!("missing required field '{name}'"));
-                    };
-                    let items = binder.list(InputRef::Literal(value), &argument.ty)?;
-                    for (index, item) in items.into_iter().enumerate() {
-                        let key = binder.within_index(index, |binder| {
-                            binder.group_key(item, argument.ty.name())
-                        })?;
-                        keys.push(key);
-                    }
-                    Ok(())
-                })?;
-            }
-            Ok(keys)
-        })
-    }
-
-    /// `{column: c}`
-    fn group_key(&mut self, key: InputRef<'a>, type_name: &GraphqlName) -> Result<GrantedColumn> {
-        let mut given = self.object(key, type_name)?;
-        let schema = self.schema;
-        let ty = schema
-            .input_object(type_name)
-            .expect("keys are in the role's schema");
-        let (field, definition) = ty.fields.first().expect("a key has a column");
-        self.within(field.as_str(), |binder| {
-            let Some((_, value)) = given.pop() else {
-                return binder.fail(format!("missing required field '{field}'"));
-            };
-            let columns = schema
-                .enumeration(definition.ty.name())
-                .expect("column enums are in the schema");
-            match binder.enum_value(value, columns)? {
-                EnumMeaning::Column(column) if can_be_grouped(column.ty()) => Ok(column.clone()),
-                EnumMeaning::Column(column) => {
-                    let ty = &column.ty().base().name;
-                    binder.fail(format!("values of type '{ty}' cannot be grouped by"))
-                }
-                _ => binder.fail("this value cannot be used here"),
-            }
-        })
-    }
-
-    fn aggregate_op(
+    pub(crate) fn aggregate_op(
         &mut self,
         parent: &'a ObjectType,
         collected: &Collected<'a>,
@@ -216,7 +118,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    fn aggregated(
+    pub(crate) fn aggregated(
         &mut self,
         parent: &'a ObjectType,
         collected: &Collected<'a>,
@@ -263,14 +165,4 @@ impl<'a> Binder<'a> {
         })?;
         Ok(AggregateOp::Count { columns, distinct })
     }
-}
-
-/// Types of Postgres whose values it can neither sort nor hash.
-const WITHOUT_EQUALITY: &[&str] = &[
-    "json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle",
-];
-
-fn can_be_grouped(ty: &PgType) -> bool {
-    let ty = ty.element().unwrap_or(ty).base();
-    !WITHOUT_EQUALITY.contains(&&*ty.name)
 }

@@ -14,6 +14,7 @@ mod connection;
 mod directives;
 mod extended;
 mod fragments;
+mod group;
 mod input;
 mod insert;
 mod introspection;

@@ -48,8 +48,9 @@ pub use premise::{Assumption, CellShape, Observed, Premise, RowsShape, lookup};
 pub use select::{
     AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
     AggregateSelect, AggregatedField, AggregatedValue, ColumnSelect, ComputedSelect, Direction,
-    Distinct, Field, FieldValue, GroupField, GroupFieldValue, GroupSelect, Join, Nulls, OrderBy,
-    OrderTarget, Output, SelectArguments, TableSelect,
+    Distinct, Field, FieldValue, GroupCondition, GroupField, GroupFieldValue, GroupOrder,
+    GroupSelect, GroupValue, Join, Nulls, OrderBy, OrderTarget, Output, SelectArguments,
+    TableSelect,
 };
 pub use value::{Coercion, EnumValues, Input, RunValue, TypedValue, Value, VariableUse};
 pub use webhook::{ArgumentsWebhook, ClientHeaders, HeaderSource, InputWebhook};

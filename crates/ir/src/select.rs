@@ -6,8 +6,8 @@ use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
 use crate::{
-    BoolExp, ConnectionSelect, FunctionCall, GrantedCall, GrantedColumn, JoinFacts, NodeIdSelect,
-    TableAccess, TypedValue,
+    BoolExp, Comparison, ConnectionSelect, FunctionCall, GrantedCall, GrantedColumn, JoinFacts,
+    NodeIdSelect, TableAccess, TypedValue,
 };
 
 /// Rows of a table, each as an object of fields.
@@ -188,7 +188,7 @@ pub enum AggregateFieldValue {
     /// `nodes {…}`.
     Nodes(Vec<Field>),
     /// `group_by {…}`.
-    Groups(GroupSelect),
+    Groups(Box<GroupSelect>),
 }
 
 /// Rows put together where some columns are equal.
@@ -196,8 +196,51 @@ pub enum AggregateFieldValue {
 pub struct GroupSelect {
     /// The columns; none: all rows are one group.
     pub keys: Vec<GrantedColumn>,
+    /// Which groups.
+    pub condition: Option<GroupCondition>,
+    /// In which order.
+    pub order_by: Vec<GroupOrder>,
+    /// At most so many of them.
+    pub limit: Option<TypedValue>,
+    /// Without the first so many.
+    pub offset: Option<TypedValue>,
     /// In response order.
     pub fields: Vec<GroupField>,
+}
+
+/// A condition on groups.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupCondition {
+    /// All hold; true of none.
+    And(Vec<GroupCondition>),
+    /// One holds; false of none.
+    Or(Vec<GroupCondition>),
+    /// It does not hold.
+    Not(Box<GroupCondition>),
+    /// What is asked of one value.
+    Test(Box<(GroupValue, Comparison)>),
+}
+
+/// A value that a group has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupValue {
+    /// A column of its key.
+    Key(GrantedColumn),
+    /// How many rows it has.
+    Count,
+    /// An aggregate of a column, and the type it has in Postgres.
+    Aggregate(AggregateFunction, GrantedColumn, PgType),
+}
+
+/// A sort key of groups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupOrder {
+    /// By what.
+    pub value: GroupValue,
+    /// Up or down.
+    pub direction: Direction,
+    /// Where nulls go.
+    pub nulls: Nulls,
 }
 
 /// A response key and its value in a group.

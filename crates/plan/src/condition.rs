@@ -193,7 +193,8 @@ fn only_aggregates<'a>(filter: &'a BoolExp, found: &mut Vec<&'a AggregatePredica
     }
 }
 
-fn compared(
+/// What is asked of a value of a type.
+pub(crate) fn compared(
     context: &mut Context,
     scope: Scope,
     (left, ty): (Expr, &PgType),

@@ -69,14 +69,14 @@ pub(crate) fn distinct_on<'a>(
     written.collect()
 }
 
-fn direction(direction: ir::Direction) -> Direction {
+pub(crate) fn direction(direction: ir::Direction) -> Direction {
     match direction {
         ir::Direction::Ascending => Direction::Ascending,
         ir::Direction::Descending => Direction::Descending,
     }
 }
 
-fn nulls(nulls: ir::Nulls) -> Nulls {
+pub(crate) fn nulls(nulls: ir::Nulls) -> Nulls {
     match nulls {
         ir::Nulls::First => Nulls::First,
         ir::Nulls::Last => Nulls::Last,

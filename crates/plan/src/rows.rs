@@ -167,7 +167,8 @@ pub(crate) fn limit(
     }
 }
 
-fn offset(context: &mut Context, user: Option<&TypedValue>) -> Option<Expr> {
+/// Rows to leave out; none of them leave no trace.
+pub(crate) fn offset(context: &mut Context, user: Option<&TypedValue>) -> Option<Expr> {
     match user.map_or(Count::None, Count::of) {
         Count::None | Count::Known(0) => None,
         Count::Known(rows) => Some(Expr::integer(rows)),

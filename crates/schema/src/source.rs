@@ -56,6 +56,8 @@ pub enum Feature {
     DisablePostgresArrays,
     /// Aggregates have groups.
     GroupByAggregations,
+    /// Groups of aggregates can be filtered, ordered and cut, which v2 does not have.
+    GroupByConditions,
     /// Sources choose how names are made; without it all of them use the default convention of v2.
     NamingConvention,
     /// Writes do more than v2's: related rows in updates, expected counts, the first rows in an order.
@@ -66,7 +68,7 @@ pub enum Feature {
 
 /// Experimental features that are switched on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Features(u8);
+pub struct Features(u16);
 
 impl Feature {
     /// By its name in the option; `None` for those that schemas do not depend on.
@@ -77,6 +79,7 @@ impl Feature {
             "hide_update_many_fields" => Self::HideUpdateManyFields,
             "disable_postgres_arrays" => Self::DisablePostgresArrays,
             "group_by_aggregations" => Self::GroupByAggregations,
+            "group_by_conditions" => Self::GroupByConditions,
             "naming_convention" => Self::NamingConvention,
             "extended_mutations" => Self::ExtendedMutations,
             "no_null_unbound_variable_default" => Self::NoNullUnboundVariableDefault,
@@ -84,8 +87,8 @@ impl Feature {
         })
     }
 
-    fn bit(self) -> u8 {
-        1 << self as u8
+    fn bit(self) -> u16 {
+        1 << self as u16
     }
 }
 

@@ -141,6 +141,16 @@ pub enum InputMeaning {
     GroupKeys,
     /// `column` of a grouping key.
     GroupKeyColumn,
+    /// `group_key` in a condition or a sort key of groups.
+    GroupKey,
+    /// `aggregate` in a condition or a sort key of groups.
+    GroupAggregate,
+    /// `count` in a condition on groups.
+    GroupCount,
+    /// `max {…}` and relatives in a condition on groups.
+    GroupFunction(AggregateFunction),
+    /// A column's aggregate in a condition on groups, and its type.
+    GroupAggregateColumn(GrantedColumn, PgType),
     /// `_and` of a condition.
     And,
     /// `_or` of a condition.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use graphloom_ir::{
     AggregateFieldValue, AggregateOp, AggregateSelect, AggregatedValue, ArgumentValue, BoolExp,
     BoundOperation, Comparison, ConflictAction, ConnectionFieldValue, ConnectionSelect, Delete,
-    DeleteGrant, EdgeFieldValue, Field, FieldValue, FunctionCall, GrantedColumn, GroupFieldValue,
-    GroupSelect, InsertNode, Join, Mutation, MutationOutput, NestedWork, OperandValue, OrderTarget,
-    ResponseValue, RootField, RootValue, Rows, SelectArguments, SelectGrant, SourceQuery,
-    TableAccess, TableSelect, Update, UpdateGrant,
+    DeleteGrant, EdgeFieldValue, Field, FieldValue, FunctionCall, GrantedColumn, GroupCondition,
+    GroupFieldValue, GroupSelect, GroupValue, InsertNode, Join, Mutation, MutationOutput,
+    NestedWork, OperandValue, OrderTarget, ResponseValue, RootField, RootValue, Rows,
+    SelectArguments, SelectGrant, SourceQuery, TableAccess, TableSelect, Update, UpdateGrant,
 };
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_vocab::{BackendOnly, ColumnName, QualifiedTable, RoleName};
@@ -357,6 +357,12 @@ impl Audit<'_> {
         for key in &groups.keys {
             self.granted(table, key);
         }
+        for order in &groups.order_by {
+            self.group_value(table, groups, &order.value);
+        }
+        if let Some(condition) = &groups.condition {
+            self.group_condition(table, groups, condition);
+        }
         for field in &groups.fields {
             match &field.value {
                 GroupFieldValue::Typename(_) => {}
@@ -373,6 +379,34 @@ impl Audit<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn group_condition(
+        &self,
+        table: &QualifiedTable,
+        groups: &GroupSelect,
+        condition: &GroupCondition,
+    ) {
+        match condition {
+            GroupCondition::And(parts) | GroupCondition::Or(parts) => {
+                for part in parts {
+                    self.group_condition(table, groups, part);
+                }
+            }
+            GroupCondition::Not(inner) => self.group_condition(table, groups, inner),
+            GroupCondition::Test(test) => self.group_value(table, groups, &test.0),
+        }
+    }
+
+    fn group_value(&self, table: &QualifiedTable, groups: &GroupSelect, value: &GroupValue) {
+        match value {
+            GroupValue::Key(column) => {
+                assert!(groups.keys.contains(column), "{column:?} is no key");
+                self.granted(table, column);
+            }
+            GroupValue::Count => {}
+            GroupValue::Aggregate(_, column, _) => self.granted(table, column),
         }
     }
 

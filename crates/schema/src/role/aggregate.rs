@@ -8,11 +8,9 @@ use indexmap::IndexMap;
 
 use super::table::visible_columns;
 use super::{SourceTypes, input, plain_field};
+use crate::scalar;
 use crate::table::TableInfo;
-use crate::types::{
-    FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, ObjectType, TypeDefinition,
-};
-use crate::{Feature, scalar};
+use crate::types::{FieldDefinition, FieldMeaning, InputMeaning, ObjectType, TypeDefinition};
 
 impl SourceTypes<'_> {
     pub(super) fn aggregate_types(&mut self, info: &TableInfo, grant: &SelectGrant) {
@@ -45,9 +43,7 @@ impl SourceTypes<'_> {
                 plain_field(None, nodes, FieldMeaning::Nodes),
             ),
         ]);
-        if self.settings.features.has(Feature::GroupByAggregations)
-            && let Some(groups) = self.group_by(info, grant)
-        {
+        if let Some(groups) = self.group_by(info, grant) {
             fields.insert(self.naming().field("group_by"), groups);
         }
         self.types.add_own(TypeDefinition::Object(ObjectType {
@@ -55,84 +51,6 @@ impl SourceTypes<'_> {
             description: Some(format!("aggregated selection of \"{table}\"").into()),
             fields,
         }));
-    }
-
-    /// `group_by(keys: [{column: c}]) {group_key {c} aggregate {…}}`, if the role sees any column.
-    fn group_by(&mut self, info: &TableInfo, grant: &SelectGrant) -> Option<FieldDefinition> {
-        let naming = self.naming();
-        let table = info.table.name.display_name();
-        let mut columns = IndexMap::new();
-        for (column, granted) in visible_columns(info, grant) {
-            let Some(ty) = self.column_type(info, granted) else {
-                continue;
-            };
-            let output = scalar::output(granted.ty(), self.settings.numerics);
-            let meaning = FieldMeaning::AggregateColumn(granted.clone(), output);
-            let field = plain_field(column.description.as_deref(), ty, meaning);
-            columns.insert(column.field.clone(), field);
-        }
-        if columns.is_empty() {
-            return None;
-        }
-        let key_fields = self.type_name(info, "group_by_key_fields");
-        self.types.add_own(TypeDefinition::Object(ObjectType {
-            name: key_fields.clone(),
-            description: Some(
-                format!("Allows the selection of fields from the grouping key of \"{table}\"")
-                    .into(),
-            ),
-            fields: columns,
-        }));
-        let group = self.type_name(info, "group_by");
-        let key_type = TypeRef::Named(key_fields).non_null();
-        let aggregate = self.type_ref(info, "aggregate_fields");
-        self.types.add_own(TypeDefinition::Object(ObjectType {
-            name: group.clone(),
-            description: Some(format!("Group by fields of \"{table}\"").into()),
-            fields: IndexMap::from([
-                (
-                    naming.field("group_key"),
-                    plain_field(None, key_type, FieldMeaning::GroupKey),
-                ),
-                (
-                    naming.field("aggregate"),
-                    plain_field(None, aggregate, FieldMeaning::Aggregate),
-                ),
-            ]),
-        }));
-        let key = self.group_by_key(info);
-        let keys = TypeRef::Named(key).non_null().list().non_null();
-        let keys = input(
-            Some("The keys on which to group by"),
-            keys,
-            InputMeaning::GroupKeys,
-        );
-        let ty = TypeRef::Named(group).non_null().list().non_null();
-        let description = "Groups the table by the specified keys";
-        let mut field = plain_field(Some(description), ty, FieldMeaning::GroupBy);
-        field.arguments.insert(naming.field("keys"), keys);
-        Some(field)
-    }
-
-    /// `T_group_by_key`
-    fn group_by_key(&mut self, info: &TableInfo) -> GraphqlName {
-        let name = self.type_name(info, "group_by_key");
-        let column = self.type_ref(info, "select_column").non_null();
-        let column = input(
-            Some("A column grouping key"),
-            column,
-            InputMeaning::GroupKeyColumn,
-        );
-        let table = info.table.name.display_name();
-        self.types
-            .add_own(TypeDefinition::InputObject(InputObjectType {
-                name: name.clone(),
-                description: Some(
-                    format!("Allows the selection of a grouping key from \"{table}\"").into(),
-                ),
-                fields: IndexMap::from([(self.naming().field("column"), column)]),
-            }));
-        name
     }
 
     fn count(&self, info: &TableInfo, grant: &SelectGrant) -> FieldDefinition {

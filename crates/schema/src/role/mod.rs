@@ -8,6 +8,7 @@ mod comparison;
 mod condition;
 mod extended;
 mod function;
+mod group;
 mod introspection;
 mod mutation;
 mod native;
