@@ -1,7 +1,9 @@
 //! The engine: the current snapshot, and the request path as a list.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use graphloom_bind as bind;
@@ -11,8 +13,10 @@ use graphloom_pg::Purpose;
 use graphloom_schema::{SchemaCache, SchemaVariant};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
 
+use crate::guard::{self, exceeded};
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
+use crate::rate::Rates;
 use crate::tagged::OperationTags;
 use crate::{Executed, GraphqlRequest, Live, Outside, Transport, mutation, run};
 
@@ -36,6 +40,18 @@ pub struct EngineOptions {
     pub operation: bind::Limits,
     /// Most bytes (of documents and SQL) that cached plans may take.
     pub plan_cache_bytes: u64,
+    /// Whether the allow list is asked.
+    pub allow_list: AllowListMode,
+}
+
+/// Whether roles may only run what is on the allow list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AllowListMode {
+    /// They may run anything their permissions show.
+    #[default]
+    Ignored,
+    /// They may.
+    Enforced,
 }
 
 impl Default for EngineOptions {
@@ -44,6 +60,7 @@ impl Default for EngineOptions {
             document: graphql::Limits::default(),
             operation: bind::Limits::default(),
             plan_cache_bytes: 32 << 20,
+            allow_list: AllowListMode::default(),
         }
     }
 }
@@ -62,6 +79,7 @@ pub struct Engine {
     plans: PlanCache,
     options: EngineOptions,
     outside: Option<Outside>,
+    rates: Rates,
 }
 
 impl Engine {
@@ -72,6 +90,7 @@ impl Engine {
             plans: PlanCache::new(options.plan_cache_bytes),
             options,
             outside: None,
+            rates: Rates::default(),
         }
     }
 
@@ -87,6 +106,8 @@ impl Engine {
     ///
     /// Subscriptions are refused with `unexpected-payload`: there is one answer here. Errors carry
     /// code and path as clients expect them; the transport chooses status and envelope.
+    ///
+    /// A time limit of the role's ends it with `time-limit-exceeded`, and the statement in the database too.
     pub async fn graphql(&self, session: &Session, request: &GraphqlRequest) -> Result<Executed> {
         match self.start(session, request).await? {
             Started::Answer(executed) => Ok(executed),
@@ -100,7 +121,57 @@ impl Engine {
     /// The same for transports that can carry many answers: a subscription is planned and not run.
     pub async fn start(&self, session: &Session, request: &GraphqlRequest) -> Result<Started> {
         let snapshot = self.snapshot.load_full();
-        let (plan, variables) = self.prepare(&snapshot, session, request)?;
+        let limit = snapshot.schema.guards.limits.time_s.as_ref();
+        let limit = limit
+            .filter(|_| !session.role.is_admin())
+            .map(|limit| *limit.of(&session.role));
+        let running = self.run(&snapshot, session, request);
+        match limit {
+            None => running.await,
+            Some(seconds) => {
+                let limit = Duration::from_secs_f64(seconds);
+                let ended = tokio::time::timeout(limit, running).await;
+                let late = || format!("the operation took more than {seconds} seconds");
+                ended.unwrap_or_else(|_| Err(exceeded("time-limit-exceeded", late())))
+            }
+        }
+    }
+
+    /// Lets a request's operations in, or refuses all of them: `batch-limit-exceeded`,
+    /// `rate-limit-exceeded`. `address` is the client's.
+    pub fn admit(
+        &self,
+        session: &Session,
+        address: Option<IpAddr>,
+        operations: usize,
+    ) -> Result<()> {
+        if session.role.is_admin() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot.load();
+        let limits = &snapshot.schema.guards.limits;
+        let operations = u64::try_from(operations).unwrap_or(u64::MAX);
+        let most = limits.batch.as_ref().map(|limit| *limit.of(&session.role));
+        if let Some(most) = most.filter(|most| operations > *most) {
+            let message = format!("the request has {operations} operations, more than {most}");
+            return Err(exceeded("batch-limit-exceeded", message));
+        }
+        match &limits.rate {
+            Some(limit) => {
+                let limit = limit.of(&session.role);
+                self.rates.take(limit, session, address, operations)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn run(
+        &self,
+        snapshot: &Snapshot,
+        session: &Session,
+        request: &GraphqlRequest,
+    ) -> Result<Started> {
+        let (plan, variables) = self.prepare(snapshot, session, request)?;
         // Again here: a cached plan may have been made for another method.
         check_method(plan.kind, request.transport)?;
         if let Some(live) = &plan.live {
@@ -200,6 +271,8 @@ impl Engine {
             .map_err(|error| not_a_query(&error))?;
         let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
         check(bind::operation_kind(operation))?;
+        let (guards, mode) = (&snapshot.schema.guards, self.options.allow_list);
+        guard::check(guards, mode, &session.role, &document, operation)?;
         let variant = SchemaVariant {
             kind: request.schema,
             backend: session.backend_only,

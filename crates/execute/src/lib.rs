@@ -5,17 +5,19 @@
 mod caller;
 mod engine;
 mod explain;
+mod guard;
 mod live;
 mod mutation;
 mod operation;
 mod outside;
 mod plan_cache;
+mod rate;
 mod request;
 mod run;
 mod tagged;
 
 pub use caller::Caller;
-pub use engine::{Engine, EngineOptions, Snapshot, Started};
+pub use engine::{AllowListMode, Engine, EngineOptions, Snapshot, Started};
 pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};
 pub use outside::Outside;

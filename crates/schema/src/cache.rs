@@ -20,6 +20,7 @@ use indexmap::IndexMap;
 use self::known::Known;
 use crate::conflict::TakenNames;
 use crate::function::{self, ComputedFieldInfo, FunctionInfo};
+use crate::guard::Guards;
 use crate::inherit::{InheritedRoles, OwnRoles};
 use crate::native::{LogicalModelInfo, NativeQueryInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
@@ -44,6 +45,8 @@ pub struct SchemaCache {
     pub inconsistencies: Vec<Inconsistency>,
     /// The server's options.
     pub settings: Settings,
+    /// What metadata forbids beside permissions.
+    pub guards: Guards,
     roles: RwLock<HashMap<(RoleName, SchemaVariant), RoleCell>>,
     known_roles: Vec<RoleName>,
 }
@@ -77,6 +80,7 @@ pub fn build(
 ) -> SchemaCache {
     let mut inconsistencies = unbuilt::of_document(metadata);
     let roles = InheritedRoles::resolve(metadata, &mut inconsistencies);
+    let guards = Guards::of_document(metadata, &mut inconsistencies);
     let mut sources = IndexMap::new();
     let mut names = TakenNames::new(metadata, catalogs, settings);
     for source in metadata.sources.values() {
@@ -95,6 +99,7 @@ pub fn build(
         sources,
         inconsistencies,
         settings,
+        guards,
         roles: RwLock::default(),
         known_roles,
     }

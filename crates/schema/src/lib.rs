@@ -9,6 +9,7 @@ mod conflict;
 mod definition;
 mod enumeration;
 mod function;
+mod guard;
 mod inconsistency;
 mod inherit;
 mod naming;
@@ -29,6 +30,7 @@ pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
 pub use graphloom_metadata::types::{QueryTags, QueryTagsFormat, RequestIdTag};
+pub use guard::{AllowList, ApiLimits, Guards, Limit, RateLimit, ToldApartBy};
 pub use inconsistency::{Cause, Inconsistency, Part, Reason};
 pub use inherit::role_cycles;
 pub use naming::{Naming, NamingConvention};

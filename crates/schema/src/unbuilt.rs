@@ -14,9 +14,6 @@ const SECTIONS: &[(&str, &str)] = &[
     ("rest_endpoints", "rest_endpoint"),
 ];
 
-/// Sections that guard something: served without them, a project would be wider than it says.
-const GUARDS: &[&str] = &["allowlist", "api_limits", "graphql_schema_introspection"];
-
 /// Objects of whole features that are not built yet.
 pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
     let mut found = Vec::new();
@@ -33,16 +30,6 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
                 reason,
                 object.clone(),
             ));
-        }
-    }
-    for section in GUARDS {
-        if let Some(value) = metadata
-            .sections
-            .get(*section)
-            .filter(|value| !is_empty(value))
-        {
-            let reason = Reason::unbuilt(format!("{section} is not enforced yet"));
-            found.push(Inconsistency::new(section, *section, reason, value.clone()));
         }
     }
     found

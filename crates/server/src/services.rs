@@ -4,6 +4,7 @@
 //! administration.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -43,6 +44,12 @@ pub trait Services: Send + Sync + 'static {
             let executed = self.graphql(session, request).await?;
             Ok(Started::Answer(executed))
         })
+    }
+
+    /// Lets a request's operations in, or refuses all of them for their number or rate. `address` is the
+    /// client's.
+    fn admit(&self, _session: &Session, _address: IpAddr, _operations: usize) -> Result<()> {
+        Ok(())
     }
 
     /// `POST /v1/graphql/explain`, for admins.
@@ -110,6 +117,10 @@ impl Services for Wired {
                 }
             })
         })
+    }
+
+    fn admit(&self, session: &Session, address: IpAddr, operations: usize) -> Result<()> {
+        self.engine.admit(session, Some(address), operations)
     }
 
     fn explain<'a>(

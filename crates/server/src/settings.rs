@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use graphloom_admin::Changes;
 use graphloom_auth::AuthConfig;
+use graphloom_execute::AllowListMode;
 use graphloom_outbound::Client;
 
 use crate::cors::Cors;
@@ -195,6 +196,8 @@ pub struct Reported {
     pub naming_convention: Option<String>,
     /// Whether the server is asked to be a subgraph.
     pub apollo_federation: bool,
+    /// Whether the allow list is asked.
+    pub allow_list: AllowListMode,
 }
 
 /// How websockets behave.

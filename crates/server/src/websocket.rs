@@ -26,7 +26,7 @@ use crate::http::{App, Reply, RequestInfo, hosts, relay};
 use crate::log::{SocketEvent, SocketEventKind};
 use crate::settings::{Api, HandshakeCookie, OnMetadataChange};
 
-use connection::{Connection, ErrorStyle};
+use connection::{Connection, ErrorStyle, Handshake};
 use protocol::Protocol;
 
 const COOKIE_NOTE: &str = "Cookie is not read when CORS is disabled, because it is a potential \
@@ -120,7 +120,11 @@ pub(crate) async fn upgrade(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let upgrade = upgrade
         .map_err(|rejected| reject(Error::new(ErrorCode::BadRequest, rejected.to_string())))?;
-    let connection = Connection::new(Arc::clone(app), socket_id, protocol, place, headers);
+    let handshake = Handshake {
+        headers,
+        ip: info.ip,
+    };
+    let connection = Connection::new(Arc::clone(app), socket_id, protocol, place, handshake);
     connection.log(note, SocketEventKind::Accepted);
     let limit = app.websocket.message_bytes_max;
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);

@@ -41,7 +41,11 @@ pub async fn wire(
         client: settings.outbound.clone(),
         environment: environment.clone(),
     };
-    let engine = Engine::new(EngineOptions::default()).with_outside(outside);
+    let engine = Engine::new(EngineOptions {
+        allow_list: settings.http.reported.allow_list,
+        ..EngineOptions::default()
+    })
+    .with_outside(outside);
     let engine = Arc::new(engine);
     let options = admin_options(settings, environment, logs);
     let admin = Admin::start(options, store, engine.clone()).await;

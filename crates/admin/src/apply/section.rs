@@ -1,8 +1,8 @@
 //! Changes to the document beside its sources: query collections, the allow list, limits and settings.
 //!
 //! These sections are JSON as documents have it; what commands put there was read by `section_args.rs`.
-//! What they do to requests is not decided here: a section that is not enforced yet is inconsistent, and
-//! the change is refused for it.
+//! What they do to requests is not decided here: `schema` reads them and `execute` holds them against requests.
+//! A section that cannot be read is inconsistent, and a change that would bring that about is refused.
 
 use graphloom_metadata::Metadata;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result};

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use graphloom_admin::Health;
 use graphloom_auth::{AuthConfig, JwtConfig};
+use graphloom_execute::AllowListMode;
 use graphloom_vocab::{Json, JsonObject};
 use http::StatusCode;
 use serde_json::json;
@@ -74,8 +75,10 @@ pub(crate) fn config(settings: &HttpSettings, auth: &AuthConfig, more: JsonObjec
     set("is_auth_hook_set", auth.is_webhook_set().into());
     set("is_jwt_set", (!auth.jwts().is_empty()).into());
     set("jwt", auth.jwts().iter().map(JwtConfig::to_json).collect());
-    // Not built, and a server configured for it does not start.
-    set("is_allow_list_enabled", false.into());
+    set(
+        "is_allow_list_enabled",
+        (reported.allow_list == AllowListMode::Enforced).into(),
+    );
     set("live_queries", polling(reported.live_queries));
     set("streaming_queries", polling(reported.streaming_queries));
     set(

@@ -110,6 +110,13 @@ impl App {
         session: &Session,
         requests: &Requests,
     ) -> Reply {
+        let operations = match requests {
+            Requests::One(_) => 1,
+            Requests::Batch(requests) => requests.len(),
+        };
+        if let Err(error) = self.services.admit(session, info.ip, operations) {
+            return self.refuse(shape, Some(session.clone()), error);
+        }
         let started = Instant::now();
         let mut reply = match requests {
             Requests::One(request) => match self.run_one(info, session, request).await {

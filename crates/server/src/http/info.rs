@@ -48,7 +48,8 @@ pub(crate) fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 
-/// What a proxy in front says, for the log only: nothing is decided by it.
+/// What a proxy in front says; for the log, and for rate limits that tell clients apart by address, as v2
+/// does: whoever uses those has a proxy that sets it.
 fn client_ip(headers: &HeaderMap) -> Option<IpAddr> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let real = text("x-real-ip").and_then(|ip| ip.trim().parse().ok());

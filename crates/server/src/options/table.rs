@@ -6,7 +6,7 @@
 use super::{Kind, Opt, Status};
 
 use Kind::{Boolean, Choice, Integer, List, Seconds, Secret, Switch, Text};
-use Status::{Accepted, NotBuilt, NotBuiltGuard};
+use Status::{Accepted, NotBuilt};
 
 const ANY: Kind = Integer(0, u64::MAX);
 const COUNT: Kind = Integer(1, u64::MAX);
@@ -111,7 +111,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("jwk-window", &["GRAPHLOOM_JWK_WINDOW"], Seconds,
         "Seconds after a fetch of published keys in which a token that names an unknown key causes no other").or("30"),
     Opt::new("enable-allowlist", &["HASURA_GRAPHQL_ENABLE_ALLOWLIST"], Switch,
-        "Accept only allowed queries").or("false").status(NotBuiltGuard),
+        "Accept of roles other than admin only operations that are on the allow list").or("false"),
     Opt::new("enable-maintenance-mode", &["HASURA_GRAPHQL_ENABLE_MAINTENANCE_MODE"], Switch,
         "Refuse changes of metadata; what is served is served on").or("false"),
     Opt::new("dev-mode", &["HASURA_GRAPHQL_DEV_MODE"], Switch,

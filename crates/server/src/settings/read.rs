@@ -13,6 +13,8 @@ use super::{
     PersistedSettings, QueryLogging, Relay, Reported, Settings, UnauthorizedStatus, UrlOrigin,
     WebsocketSettings,
 };
+use graphloom_execute::AllowListMode;
+
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
 use crate::options::{OptionError, Source, Values};
@@ -141,6 +143,10 @@ fn reported(values: &Values) -> Reported {
         experimental_features: values.list("experimental-features"),
         naming_convention: given("default-naming-convention"),
         apollo_federation: values.boolean("enable-apollo-federation"),
+        allow_list: match values.boolean("enable-allowlist") {
+            true => AllowListMode::Enforced,
+            false => AllowListMode::Ignored,
+        },
     }
 }
 

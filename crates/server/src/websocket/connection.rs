@@ -5,6 +5,7 @@
 //! a client that asks faster than the database answers waits, and needs no error for it.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -59,6 +60,16 @@ pub(crate) struct Connection {
     started: u64,
     /// When the session ends, and the socket with it.
     expiry: Option<Instant>,
+    /// The client's address.
+    ip: IpAddr,
+}
+
+/// What is kept of the request that opened a socket.
+pub(crate) struct Handshake {
+    /// Headers that authentication may look at.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The client's address.
+    pub(crate) ip: IpAddr,
 }
 
 enum State {
@@ -101,9 +112,9 @@ impl Connection {
         id: String,
         protocol: Protocol,
         (errors, schema): (ErrorStyle, SchemaKind),
-        headers: Vec<(String, String)>,
+        handshake: Handshake,
     ) -> Self {
-        let state = State::New(headers);
+        let state = State::New(handshake.headers);
         Self {
             app,
             id,
@@ -116,6 +127,7 @@ impl Connection {
             subscriptions: Arc::default(),
             started: 0,
             expiry: None,
+            ip: handshake.ip,
         }
     }
 
@@ -386,6 +398,7 @@ impl Connection {
             errors: self.errors,
             id: id.clone(),
             session,
+            ip: self.ip,
             request: Arc::clone(&request),
             subscriptions: Arc::clone(&self.subscriptions),
         };

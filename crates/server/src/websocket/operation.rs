@@ -3,6 +3,7 @@
 //! It runs in a task of its own and hands its messages to the socket's (`connection.rs`), which ends it by
 //! dropping it.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +32,8 @@ pub(super) struct Operation {
     pub(super) errors: ErrorStyle,
     pub(super) id: String,
     pub(super) session: Arc<Session>,
+    /// The client's address.
+    pub(super) ip: IpAddr,
     pub(super) request: Arc<GraphqlRequest>,
     /// How many subscriptions the socket has.
     pub(super) subscriptions: Arc<AtomicUsize>,
@@ -63,6 +66,7 @@ impl Operation {
         request_id: &str,
         outbox: &mpsc::Sender<Outgoing>,
     ) -> Result<Vec<String>> {
+        self.app.services.admit(&self.session, self.ip, 1)?;
         match self.start().await? {
             Started::Answer(executed) => {
                 let statements = &executed.statements;
