@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
+use super::table::FEATURES_WITHOUT_EFFECT;
 use super::{CommandLine, Kind, Opt, OptionError, Status};
 
 /// Where a value came from.
@@ -34,6 +35,8 @@ impl fmt::Display for Source {
 pub enum Notice {
     /// Given, and without effect in this version.
     NotBuilt(Source),
+    /// An item of a list that is given, and without effect in this version.
+    ItemNotBuilt(Source, &'static str),
     /// A variable of our prefixes that no option has. Metadata may still refer to it.
     UnknownVariable(String),
 }
@@ -43,6 +46,12 @@ impl fmt::Display for Notice {
         match self {
             Self::NotBuilt(source) => {
                 write!(f, "{source} is set, but has no effect in this version")
+            }
+            Self::ItemNotBuilt(source, item) => {
+                write!(
+                    f,
+                    "{source} has {item}, which has no effect in this version"
+                )
             }
             Self::UnknownVariable(name) => {
                 write!(
@@ -107,6 +116,12 @@ impl Values {
         let is_default = option
             .default
             .is_some_and(|default| option.kind.same(default, text));
+        if option.flag == "experimental-features" {
+            let given = |feature: &&&str| text.split(',').any(|item| item.trim() == **feature);
+            let without = FEATURES_WITHOUT_EFFECT.iter().filter(given);
+            let notice = |feature| Notice::ItemNotBuilt(source.clone(), feature);
+            self.notices.extend(without.copied().map(notice));
+        }
         match option.status {
             Status::Built | Status::Accepted(_) => {}
             Status::NotBuilt | Status::NotBuiltGuard if is_default => {}
@@ -415,6 +430,10 @@ mod tests {
             &[
                 ("HASURA_GRAPHQL_CONNECTION_COMPRESSION", "true"),
                 ("HASURA_GRAPHQL_EVENTS_FETCH_BATCH_SIZE", "100"),
+                (
+                    "HASURA_GRAPHQL_EXPERIMENTAL_FEATURES",
+                    "naming_convention, disable_postgres_arrays",
+                ),
                 ("HASURA_GRAPHQL_PG_SOURCE_URL_1", "postgres://secret"),
                 ("UNRELATED", "x"),
             ],
@@ -427,6 +446,8 @@ mod tests {
                 "environment variable HASURA_GRAPHQL_PG_SOURCE_URL_1 is set, but no option has this name",
                 "environment variable HASURA_GRAPHQL_CONNECTION_COMPRESSION is set, but has no effect \
                  in this version",
+                "environment variable HASURA_GRAPHQL_EXPERIMENTAL_FEATURES has disable_postgres_arrays, \
+                 which has no effect in this version",
             ]
         );
     }
