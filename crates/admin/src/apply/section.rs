@@ -259,11 +259,14 @@ fn collection_of(metadata: &Metadata, name: &str) -> Result<usize> {
     })
 }
 
+/// The place of a collection's entry in the allow list. v2 asks for the collection first.
 fn allowed(metadata: &Metadata, collection: &str) -> Result<usize> {
+    collection_of(metadata, collection)
+        .map_err(|error| error.at(ErrorPath::keys(&["collection"])))?;
     let place = find(items(metadata, ALLOWLIST), "collection", collection);
     place.ok_or_else(|| {
         let message = format!("collection \"{collection}\" doesn't exist in the allowlist");
-        Error::new(ErrorCode::NotFound, message).at(ErrorPath::keys(&["collection"]))
+        Error::new(ErrorCode::NotFound, message)
     })
 }
 
