@@ -81,13 +81,16 @@ impl Drop for Database {
     }
 }
 
-/// What the cluster of this process wrote to its log; earlier processes wrote to the same file.
+/// What the cluster of this process wrote to its log, the file before the present one included; earlier
+/// processes wrote to the same files.
 pub fn log() -> Result<String, Failure> {
     let path = cluster_slot().as_ref().map(|cluster| cluster.log.clone());
     let path = path.ok_or_else(|| Failure::new("no Postgres was started".to_owned()))?;
     let bytes = fs::read(&path);
     let bytes = bytes.map_err(Failure::while_doing(format!("reading {}", path.display())))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let older = fs::read(path.with_extension("log.1")).unwrap_or_default();
+    let all = [older, bytes].concat();
+    Ok(String::from_utf8_lossy(&all).into_owned())
 }
 
 /// Stops the cluster of this process, if there is one. Not needed: the cluster ends with the process.
