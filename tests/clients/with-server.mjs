@@ -44,7 +44,13 @@ function start() {
   const output = openSync(log, 'w');
   const port = new URL(url).port;
   const args = ['dev', '--data-dir', join(folder, 'data'), '--server-port', port];
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, HASURA_GRAPHQL_ADMIN_SECRET: secret };
+  const env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    HASURA_GRAPHQL_ADMIN_SECRET: secret,
+    // As v2, a source's naming convention counts only behind its feature.
+    HASURA_GRAPHQL_EXPERIMENTAL_FEATURES: 'naming_convention',
+  };
   return spawn(binary, args, { env, stdio: ['ignore', output, output] });
 }
 
