@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use graphloom_outbound::{Answer, Client, Request};
+use graphloom_outbound::{Answer, Client, Request, may_go_along};
 use graphloom_vocab::{
     Error, ErrorCode, Json, JsonObject, Result, RoleName, Session, SessionVariableName,
 };
@@ -24,36 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Most cookies handed on to the client.
 const COOKIES_MAX: usize = 32;
-
-/// Headers of the client that a GET does not carry on.
-const NOT_FORWARDED: [&str; 14] = [
-    "content-length",
-    "content-md5",
-    "user-agent",
-    "host",
-    "origin",
-    "referer",
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "accept-datetime",
-    "cache-control",
-    "connection",
-    "dnt",
-    "content-type",
-];
-/// Headers that belong to the client's connection with us and mean nothing, or harm, on another one.
-const HOP_BY_HOP: [&str; 9] = [
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "http2-settings",
-    "expect",
-];
 
 /// How the webhook is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +147,7 @@ impl Webhook {
 }
 
 fn forward(request: &mut Request, name: &str, value: &str) {
-    if NOT_FORWARDED.contains(&name) || HOP_BY_HOP.contains(&name) {
+    if !may_go_along(name) {
         return;
     }
     // What a websocket's client sends as headers need not be any.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use graphloom_ir::{ClientHeaders, HeaderSource, InputWebhook};
-use graphloom_outbound::{Answer, Client, Limits, Request, SendError};
+use graphloom_outbound::{Answer, Client, Limits, Request, SendError, may_go_along};
 use graphloom_vocab::{Error, ErrorCode, Result};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -20,34 +20,8 @@ pub struct Outside {
     pub environment: HashMap<String, String>,
 }
 
-/// Headers that belong to the client's connection or to its body, and not to the call made for it.
-const NOT_FORWARDED: &[&str] = &[
-    "content-length",
-    "content-md5",
-    "user-agent",
-    "host",
-    "origin",
-    "referer",
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "accept-datetime",
-    "cache-control",
-    "connection",
-    "dnt",
-    "content-type",
-    // Ours alone: whoever has it can do everything.
-    "x-hasura-admin-secret",
-    "x-hasura-access-key",
-    // They would make the call another one than it is.
-    "transfer-encoding",
-    "upgrade",
-    "te",
-    "trailer",
-    "keep-alive",
-    "proxy-authorization",
-    "expect",
-];
+/// Headers of the client that are ours alone: whoever has one can do everything.
+const SECRETS: &[&str] = &["x-hasura-admin-secret", "x-hasura-access-key"];
 
 /// Headers of the client that go along under another name.
 const RENAMED: &[(&str, &str)] = &[
@@ -142,7 +116,7 @@ fn forwarded(caller: &Caller) -> HeaderMap {
         let renamed = RENAMED.iter().find(|(from, _)| from == name);
         let name = match renamed {
             Some((_, to)) => to,
-            None if NOT_FORWARDED.contains(&name.as_str()) => continue,
+            None if !may_go_along(name) || SECRETS.contains(&name.as_str()) => continue,
             None => name.as_str(),
         };
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {

@@ -7,6 +7,7 @@
 mod client;
 mod egress;
 mod error;
+mod headers;
 mod proxy;
 mod redirect;
 mod request;
@@ -15,6 +16,7 @@ mod tls;
 pub use client::{Client, ClientOptions};
 pub use egress::{Egress, is_public};
 pub use error::{OptionsError, SendError};
+pub use headers::may_go_along;
 pub use proxy::Proxies;
 pub use request::{Answer, Limits, Request};
 pub use tls::{TlsException, TlsTrust};
