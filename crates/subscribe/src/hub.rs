@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::Options;
 use crate::cohort::{Cohort, Update};
+use crate::keep;
 use crate::observe::{Observer, Statistics};
 use crate::poller::{Poller, Surroundings};
 use crate::source::Source;
@@ -186,14 +187,14 @@ impl Hub {
             None => {
                 let (role, polling) = (live.role.clone(), self.0.options.live);
                 let poller = Arc::new(Poller::new(plan, role, source, polling, surroundings));
-                let task = tokio::spawn(Arc::clone(&poller).run());
+                let task = tokio::spawn(keep::run(Arc::clone(&poller)));
                 (AnyPoller::Live(poller), task)
             }
             Some(cursor) => {
                 let polling = self.0.options.streaming;
                 let poller = StreamPoller::new((plan, cursor), source, polling, surroundings);
                 let poller = Arc::new(poller);
-                let task = tokio::spawn(Arc::clone(&poller).run());
+                let task = tokio::spawn(keep::run(Arc::clone(&poller)));
                 (AnyPoller::Stream(poller), task)
             }
         };

@@ -5,12 +5,13 @@
 //! at once. Whether anything can have changed since a cohort was last asked for is a question to Postgres that
 //! costs next to nothing (`source.rs`); where it cannot be answered, the cohort is asked for at every interval.
 //!
-//! Knows no protocol and no HTTP; writes no SQL but its two fixed statements. Read `hub.rs`, `poller.rs`,
+//! Knows no protocol and no HTTP; writes no SQL but its two fixed statements. Read `hub.rs`, `keep.rs`, `poller.rs`,
 //! `source.rs`, then `docs/subscriptions.md` for what is promised.
 
 mod batch;
 mod cohort;
 mod hub;
+mod keep;
 mod observe;
 mod options;
 mod poller;

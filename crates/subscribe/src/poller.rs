@@ -6,28 +6,26 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use graphloom_execute::LivePlan;
 use graphloom_pg::Purpose;
 use graphloom_vocab::RoleName;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::batch::Runner;
 use crate::cohort::{Cohort, CohortKey};
+use crate::keep::Kept;
 use crate::observe::{BatchReport, Counters, Observer, PollReport};
 use crate::source::{Signal, Source};
 use crate::{Polling, steady};
 
 /// Statements of one poller that run at once.
 const BATCHES_AT_ONCE: usize = 4;
-/// How long a poller rests after a panic.
-const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// What pollers have from their hub.
 #[derive(Clone)]
@@ -112,53 +110,6 @@ impl Poller {
         self.cohorts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps all cohorts up to date, until it is aborted. A panic costs a pause, not the subscriptions.
-    pub(crate) async fn run(self: Arc<Self>) {
-        while AssertUnwindSafe(self.keep_up())
-            .catch_unwind()
-            .await
-            .is_err()
-        {
-            tokio::time::sleep(PANIC_PAUSE).await;
-        }
-    }
-
-    async fn keep_up(&self) {
-        let mut signals = self.source.signals();
-        let mut due = Instant::now() + self.polling.interval();
-        loop {
-            self.poll(|cohort| !cohort.known().is_polled).await;
-            let signal = Arc::clone(&signals.borrow_and_update());
-            let is_stale = self.any_stale(&signal);
-            tokio::select! {
-                () = self.joined.notified() => continue,
-                () = sleep_until(due), if is_stale => {}
-                changed = signals.changed(), if !is_stale => match changed {
-                    Ok(()) => continue,
-                    // The source goes with its last poller, which this is.
-                    Err(_) => return,
-                },
-            }
-            let started = Instant::now();
-            let signal = Arc::clone(&signals.borrow_and_update());
-            self.poll_stale(&signal).await;
-            due = started + self.polling.interval();
-        }
-    }
-
-    fn any_stale(&self, signal: &Signal) -> bool {
-        let covered = signal.covers(&self.plan.reads);
-        let cohorts = self.cohorts();
-        cohorts
-            .values()
-            .any(|cohort| is_stale(cohort, signal, covered))
-    }
-
-    async fn poll_stale(&self, signal: &Signal) {
-        let covered = signal.covers(&self.plan.reads);
-        self.poll(|cohort| is_stale(cohort, signal, covered)).await;
-    }
-
     async fn poll(&self, wanted: impl Fn(&Cohort) -> bool) {
         let started = Instant::now();
         let (chosen, all) = {
@@ -231,6 +182,37 @@ impl Poller {
             total_time,
             batches,
         });
+    }
+}
+
+impl Kept for Poller {
+    fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn polling(&self) -> &Polling {
+        &self.polling
+    }
+
+    fn joined(&self) -> &Notify {
+        &self.joined
+    }
+
+    async fn poll_new(&self) {
+        self.poll(|cohort| !cohort.known().is_polled).await;
+    }
+
+    fn any_stale(&self, signal: &Signal) -> bool {
+        let covered = signal.covers(&self.plan.reads);
+        let cohorts = self.cohorts();
+        cohorts
+            .values()
+            .any(|cohort| is_stale(cohort, signal, covered))
+    }
+
+    async fn poll_stale(&self, signal: &Signal) {
+        let covered = signal.covers(&self.plan.reads);
+        self.poll(|cohort| is_stale(cohort, signal, covered)).await;
     }
 }
 

@@ -4,18 +4,16 @@
 //! stays where it is until it has taken what it was handed.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use graphloom_execute::LivePlan;
 use graphloom_vocab::Error;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::batch::Runner;
 use crate::cohort::{Answer, Cause, Member, Update};
+use crate::keep::Kept;
 use crate::observe::Counters;
 use crate::poller::Surroundings;
 use crate::source::{Signal, Source};
@@ -23,8 +21,6 @@ use crate::{Polling, steady};
 
 /// Answers that wait for one subscriber.
 const QUEUE: usize = 2;
-/// How long a poller rests after a panic.
-const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// One shape of streaming subscriptions.
 pub(crate) struct StreamPoller {
@@ -122,42 +118,6 @@ impl StreamPoller {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Serves all subscribers, until it is aborted. A panic costs a pause, not the subscriptions.
-    pub(crate) async fn run(self: Arc<Self>) {
-        while AssertUnwindSafe(self.keep_up())
-            .catch_unwind()
-            .await
-            .is_err()
-        {
-            tokio::time::sleep(PANIC_PAUSE).await;
-        }
-    }
-
-    async fn keep_up(&self) {
-        let mut signals = self.source.signals();
-        let mut due = Instant::now() + self.polling.interval();
-        loop {
-            self.poll(|state| !state.is_polled).await;
-            let signal = Arc::clone(&signals.borrow_and_update());
-            let is_stale = !self
-                .wanted(|state| self.is_stale(state, &signal))
-                .is_empty();
-            tokio::select! {
-                () = self.joined.notified() => continue,
-                () = sleep_until(due), if is_stale => {}
-                changed = signals.changed(), if !is_stale => match changed {
-                    Ok(()) => continue,
-                    // The source goes with its last poller, which this is.
-                    Err(_) => return,
-                },
-            }
-            let started = Instant::now();
-            let signal = Arc::clone(&signals.borrow_and_update());
-            self.poll(|state| self.is_stale(state, &signal)).await;
-            due = started + self.polling.interval();
-        }
-    }
-
     fn is_stale(&self, state: &State, signal: &Signal) -> bool {
         let is_current = state.signal.is_some()
             && state.signal == signal.text
@@ -210,6 +170,33 @@ impl StreamPoller {
         Counters::add(&counters.news, news);
         let micros = usize::try_from(started.elapsed().as_micros()).unwrap_or(usize::MAX);
         Counters::add(&counters.batch_micros, micros);
+    }
+}
+
+impl Kept for StreamPoller {
+    fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn polling(&self) -> &Polling {
+        &self.polling
+    }
+
+    fn joined(&self) -> &Notify {
+        &self.joined
+    }
+
+    async fn poll_new(&self) {
+        self.poll(|state| !state.is_polled).await;
+    }
+
+    fn any_stale(&self, signal: &Signal) -> bool {
+        let stale = self.wanted(|state| self.is_stale(state, signal));
+        !stale.is_empty()
+    }
+
+    async fn poll_stale(&self, signal: &Signal) {
+        self.poll(|state| self.is_stale(state, signal)).await;
     }
 }
 
