@@ -121,17 +121,14 @@ pub fn update(update: &Update) -> WritePlan {
         let expr = value(&mut context, &preset.value);
         set.push(assignment(&preset.column, InsertValue::Given(expr)));
     }
-    let mut filter = both(&mut context, row, target.filter(), Some(&update.filter));
-    if let Some(pick) = &update.pick {
-        let user = (target.filter(), &update.filter);
-        filter = Some(picked(
-            &mut context,
-            row,
-            (target.table(), pick),
-            user,
-            filter,
-        ));
-    }
+    let rules = (target.filter(), &update.filter);
+    let filter = chosen(
+        &mut context,
+        row,
+        target.table(),
+        rules,
+        update.pick.as_ref(),
+    );
     let changes_rows = update.changes_rows();
     let write = |_: &mut Context, returning| {
         let (schema, table) = names(target.table());
@@ -177,17 +174,14 @@ pub fn delete(delete: &Delete) -> WritePlan {
     let mut context = Context::default();
     let target = &delete.target;
     let row = context.alias();
-    let mut filter = both(&mut context, row, target.filter(), Some(&delete.filter));
-    if let Some(pick) = &delete.pick {
-        let user = (target.filter(), &delete.filter);
-        filter = Some(picked(
-            &mut context,
-            row,
-            (target.table(), pick),
-            user,
-            filter,
-        ));
-    }
+    let rules = (target.filter(), &delete.filter);
+    let filter = chosen(
+        &mut context,
+        row,
+        target.table(),
+        rules,
+        delete.pick.as_ref(),
+    );
     let write = |_: &mut Context, returning| {
         let (schema, table) = names(target.table());
         Statement::Delete(sql::Delete {
@@ -290,6 +284,22 @@ fn found(from: FromItem, row: Alias, filter: Option<Expr>, targets: Vec<Target>)
         lock: Some(row),
         ..Select::default().from(from)
     })
+}
+
+/// Which rows an update or delete is of: those the permission and the user's filter let through, and of those the
+/// ones picked.
+fn chosen(
+    context: &mut Context,
+    row: Alias,
+    table: &QualifiedTable,
+    rules: (&BoolExp, &BoolExp),
+    pick: Option<&Pick>,
+) -> Option<Expr> {
+    let filter = both(context, row, rules.0, Some(rules.1));
+    match pick {
+        None => filter,
+        Some(pick) => Some(picked(context, row, (table, pick), rules, filter)),
+    }
 }
 
 /// `… AND t0."id" = ANY (SELECT t1."id" … ORDER BY … LIMIT … FOR UPDATE OF t1)`. The filter stays: it is looked

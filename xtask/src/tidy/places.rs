@@ -39,7 +39,7 @@ fn machine_paths(file: &File) -> Vec<Problem> {
 fn names_machine_path(line: &str) -> bool {
     MACHINE_PATHS.iter().any(|path| {
         line.match_indices(path).any(|(at, _)| {
-            // `https://host/work/x` and `a/work/b` are no absolute paths.
+            // Within a URL, or behind a relative folder, it is no absolute path.
             let before = line[..at].chars().next_back();
             let absolute = !before.is_some_and(|c| c.is_alphanumeric() || "._-/}>".contains(c));
             absolute
