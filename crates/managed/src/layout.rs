@@ -104,7 +104,7 @@ impl Layout {
 
     /// Takes the lock that makes us the only manager of this directory.
     ///
-    /// The kernel drops it when we end, however we end; children do not inherit it.
+    /// The kernel drops it when we end, however we end; programs we start do not inherit it.
     pub(crate) fn acquire_lock(&self) -> Result<DirLock, Error> {
         let mut file = OpenOptions::new()
             .read(true)
@@ -193,9 +193,15 @@ fn closed_or(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Err
 
 /// Held while a process manages the directory.
 #[derive(Debug)]
-pub(crate) struct DirLock(
-    #[expect(dead_code, reason = "the lock lives as long as the open file")] File,
-);
+pub(crate) struct DirLock(File);
+
+impl Drop for DirLock {
+    /// Given back by name: closing the file is not enough while a child that another thread has just
+    /// forked, and that has not run its program yet, holds a copy of it.
+    fn drop(&mut self) {
+        drop(self.0.unlock());
+    }
+}
 
 /// `<dir>/.s.PGSQL.<port>`, as Postgres names it.
 pub(crate) fn socket_path(dir: &Path, port: u16) -> PathBuf {
