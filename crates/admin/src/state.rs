@@ -85,7 +85,7 @@ impl Candidate {
         let snapshot = Snapshot {
             generation: workshop.generation,
             pools: pools.collect(),
-            schema,
+            schema: schema.into(),
         };
         Self {
             metadata,

@@ -151,7 +151,7 @@ impl World {
         assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
         let snapshot = Arc::new(Snapshot {
             generation: 1,
-            schema,
+            schema: schema.into(),
             pools: HashMap::from([(source, pool)]),
         });
         let engine = Engine::default();

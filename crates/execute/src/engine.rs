@@ -25,8 +25,8 @@ use crate::{Executed, GraphqlRequest, Live, Outside, Transport, mutation, run};
 pub struct Snapshot {
     /// Counts up with every replacement; plans of other generations are not served.
     pub generation: u64,
-    /// All resolved metadata.
-    pub schema: SchemaCache,
+    /// All resolved metadata; shared by snapshots that differ in their pools.
+    pub schema: Arc<SchemaCache>,
     /// One pool per source that can be served.
     pub pools: HashMap<SourceName, graphloom_pg::Pool>,
 }

@@ -186,7 +186,7 @@ impl World {
         let engine = Engine::default();
         engine.replace(Arc::new(Snapshot {
             generation: 1,
-            schema,
+            schema: schema.into(),
             pools: HashMap::from([(source, pool)]),
         }));
         Self { engine, database }

@@ -64,7 +64,7 @@ impl World {
         let pools = HashMap::from([(source, self.pool.clone())]);
         self.engine.replace(Arc::new(Snapshot {
             generation,
-            schema,
+            schema: schema.into(),
             pools,
         }));
     }

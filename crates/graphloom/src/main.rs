@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use graphloom_server::options::{self, CommandLine, Opt};
+use graphloom_server::options::{self, CommandLine, Opt, OptionError};
 use graphloom_server::{startup, version};
 
 /// Stack of each thread that works on requests: an operation that nests as deep as it may is bound, planned and
@@ -25,8 +25,11 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// One command of the program.
 struct Command {
+    /// One word or two.
     name: &'static str,
     about: &'static str,
+    /// What stands after it beside flags, for its help; empty: nothing does.
+    words: &'static str,
     /// The tables its flags are in.
     options: &'static [&'static [Opt]],
     run: fn(&CommandLine, HashMap<String, String>) -> Result<ExitCode, String>,
@@ -37,24 +40,28 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "dev",
         about: "Serve GraphQL on this machine over a Postgres of our own, with a sample to try",
+        words: "",
         options: dev::OPTIONS,
         run: dev::run,
     },
     Command {
         name: "serve",
         about: "Serve GraphQL over the databases that the options and the metadata name",
+        words: "",
         options: &[options::SERVE],
         run: serve,
     },
     Command {
         name: "doctor",
         about: "Look at this machine, the options and the databases, and say what is missing",
+        words: "",
         options: doctor::OPTIONS,
         run: doctor::run,
     },
     Command {
         name: "version",
         about: "Print the version",
+        words: "",
         options: &[options::SERVE],
         run: print_version,
     },
@@ -82,32 +89,55 @@ fn start() -> Result<ExitCode, String> {
         .flat_map(|command| command.options)
         .copied()
         .collect();
-    let line = CommandLine::parse(words, &tables).map_err(|error| error.to_string())?;
-    let command = match line.command.as_deref() {
-        Some(name) => COMMANDS.iter().find(|command| command.name == name),
-        None => {
-            print(&usage());
-            return Ok(ExitCode::SUCCESS);
+    let mut line = CommandLine::parse(words, &tables).map_err(|error| error.to_string())?;
+    if line.command.is_none() {
+        print(&usage());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let command = find(&mut line)?;
+    if line.wants_help {
+        let Command {
+            name, words, about, ..
+        } = command;
+        let usage = format!("graphloom [options] {name} {words}");
+        let usage = format!("{}\n\n{about}.", usage.trim_end());
+        print(&options::help(&usage, command.options));
+        return Ok(ExitCode::SUCCESS);
+    }
+    (command.run)(&line, environment())
+}
+
+/// The command that is meant; only words that it takes are left in the line.
+fn find(line: &mut CommandLine) -> Result<&'static Command, String> {
+    let first = line.command.clone().unwrap_or_default();
+    let second = line.words.first().map(String::as_str).unwrap_or_default();
+    let both = format!("{first} {second}");
+    let named = |name: &str| COMMANDS.iter().find(|command| command.name == name);
+    let command = match (named(&both), named(&first)) {
+        (Some(command), _) => {
+            line.words.remove(0);
+            command
+        }
+        (None, Some(command)) => command,
+        (None, None) => {
+            return Err(format!(
+                "unknown command '{}'; graphloom --help lists them",
+                both.trim_end()
+            ));
         }
     };
-    match command {
-        Some(command) if line.wants_help => {
-            let usage = format!("graphloom [options] {}\n\n{}.", command.name, command.about);
-            print(&options::help(&usage, command.options));
-            Ok(ExitCode::SUCCESS)
+    match line.words.first() {
+        Some(word) if command.words.is_empty() => {
+            Err(OptionError::Unexpected(word.clone()).to_string())
         }
-        Some(command) => (command.run)(&line, environment()),
-        None => Err(format!(
-            "unknown command '{}'; graphloom --help lists them",
-            line.command.unwrap_or_default()
-        )),
+        _ => Ok(command),
     }
 }
 
 fn usage() -> String {
     let mut text = String::from("Usage: graphloom [options] <command> [options]\n\nCommands:\n");
     for command in COMMANDS {
-        let _ = writeln!(text, "  {:<10} {}", command.name, command.about);
+        let _ = writeln!(text, "  {:<17} {}", command.name, command.about);
     }
     text.push_str("\n`graphloom <command> --help` lists the options of a command.\n");
     text

@@ -15,7 +15,7 @@ use crate::error::{PgError, PgErrorKind, StatementContext, ends_session};
 use crate::pool::Place;
 use crate::session::{Retry, Session};
 use crate::simple::{self, SimpleOutcome};
-use crate::transaction::{AccessMode, Isolation, Transaction};
+use crate::transaction::{AccessMode, Isolation, Transaction, begin_statement};
 use crate::values;
 
 /// How long cleaning up after a transaction may take before the session is thrown away instead.
@@ -253,9 +253,10 @@ impl Connection {
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
-        let retry = match self.held().transaction {
-            TransactionState::Outside => Retry::Once,
-            TransactionState::Inside | TransactionState::Failed => Retry::Never,
+        let held = self.held();
+        let retry = match held.transaction {
+            TransactionState::Outside if !held.session.is_rehearsal => Retry::Once,
+            _ => Retry::Never,
         };
         let mut guard = self.enter(Before::Clean)?;
         let prepared = Prepared::of(guard.session());
@@ -264,13 +265,26 @@ impl Connection {
         result.map_err(|error| with_context(error, statement.text(), parameters, prepared))
     }
 
-    pub(crate) async fn enter_transaction(&mut self, begin: &'static str) -> Result<(), PgError> {
+    /// Begins a transaction; in a rehearsal, a part of the one that is under way.
+    pub(crate) async fn enter_transaction(
+        &mut self,
+        isolation: Isolation,
+        access: AccessMode,
+    ) -> Result<(), PgError> {
+        let begin = match (self.held().session.is_rehearsal, access) {
+            (false, access) => begin_statement(isolation, access),
+            (true, AccessMode::ReadWrite) => include_str!("sql/rehearsal_begin.sql"),
+            (true, AccessMode::ReadOnly) => {
+                let message = "a rehearsal has no transactions that only read";
+                return Err(PgError::unexpected(message));
+            }
+        };
         self.script(begin).await?;
         self.held_mut().transaction = TransactionState::Inside;
         Ok(())
     }
 
-    pub(crate) async fn leave_transaction(&mut self, commit: &'static str) -> Result<(), PgError> {
+    pub(crate) async fn leave_transaction(&mut self) -> Result<(), PgError> {
         if self.held().transaction == TransactionState::Failed {
             // Postgres would answer COMMIT with a rollback and no error.
             self.roll_back().await?;
@@ -278,14 +292,29 @@ impl Connection {
                 "the transaction was not committed: a statement in it had failed",
             ));
         }
-        self.script(commit).await?;
+        self.script(match self.held().session.is_rehearsal {
+            false => include_str!("sql/commit.sql"),
+            true => include_str!("sql/rehearsal_commit.sql"),
+        })
+        .await?;
         self.held_mut().transaction = TransactionState::Outside;
         Ok(())
     }
 
     pub(crate) async fn roll_back(&mut self) -> Result<(), PgError> {
-        self.script(include_str!("sql/rollback.sql")).await?;
+        self.script(match self.held().session.is_rehearsal {
+            false => include_str!("sql/rollback.sql"),
+            true => include_str!("sql/rehearsal_rollback.sql"),
+        })
+        .await?;
         self.held_mut().transaction = TransactionState::Outside;
+        Ok(())
+    }
+
+    /// Takes back all that was done in a rehearsal; the connection is an ordinary one again.
+    pub(crate) async fn end_rehearsal(&mut self) -> Result<(), PgError> {
+        self.script(include_str!("sql/rollback.sql")).await?;
+        self.held_mut().session.is_rehearsal = false;
         Ok(())
     }
 
@@ -331,7 +360,8 @@ impl InFlight<'_> {
         if let Err(error) = &result {
             match error.kind() {
                 PgErrorKind::Database(database) if !ends_session(database) => {
-                    if held.transaction == TransactionState::Inside {
+                    let inside = held.transaction == TransactionState::Inside;
+                    if inside || held.session.is_rehearsal {
                         held.transaction = TransactionState::Failed;
                     }
                 }
@@ -362,7 +392,7 @@ impl Drop for Connection {
         }
         let is_outside = held.transaction == TransactionState::Outside;
         match held.condition {
-            Condition::Clean if is_outside => {
+            Condition::Clean if is_outside && !held.session.is_rehearsal => {
                 if let Some(place) = held.place {
                     place.give_back(held.session);
                 }
@@ -387,6 +417,17 @@ async fn clean_up(mut held: Held, condition: Condition) {
         }
         // Outside a pool nobody comes after: closing the session ends its transaction too.
         _ if held.place.is_none() => return,
+        _ if held.session.is_rehearsal => {
+            let leave = match held.transaction {
+                TransactionState::Outside => include_str!("sql/rehearsal_leave.sql"),
+                TransactionState::Inside | TransactionState::Failed => {
+                    include_str!("sql/rehearsal_undo.sql")
+                }
+            };
+            let left = held.session.client.batch_execute(leave);
+            let left = tokio::time::timeout(RESTORE_LIMIT, left).await;
+            left.is_ok_and(|done| done.is_ok())
+        }
         Condition::Clean => {
             let rollback = held
                 .session

@@ -6,7 +6,7 @@
 //! text with its parameters beside it.
 //!
 //! Read next: `options.rs` (where to connect), `connect.rs` (one session), `pool.rs` (many),
-//! `connection.rs` (statements), `error.rs` and `translate.rs` (what clients see), `introspect.rs`.
+//! `connection.rs` (statements), `rehearsal.rs` (what is never kept), `error.rs` and `translate.rs` (what clients see), `introspect.rs`.
 
 mod cache;
 mod connect;
@@ -15,6 +15,7 @@ mod error;
 mod introspect;
 mod options;
 mod pool;
+mod rehearsal;
 mod session;
 mod simple;
 mod sqlstate;
@@ -35,6 +36,7 @@ pub use introspect::{
 };
 pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
 pub use pool::{Pool, PoolOptions, PoolStatus, StatementMode};
+pub use rehearsal::Rehearsal;
 pub use simple::{SimpleOutcome, TextTable};
 pub use sqlstate::SqlState;
 pub use transaction::{AccessMode, Isolation, Transaction};

@@ -96,6 +96,14 @@ struct Shared {
     idle: Mutex<Vec<Idle>>,
     waiting: AtomicUsize,
     is_swept: AtomicBool,
+    kind: PoolKind,
+}
+
+/// What becomes of what is done on a pool's connections.
+enum PoolKind {
+    Lasting,
+    /// Nothing of it stays: one connection, inside a transaction that is never committed. Whether it was opened.
+    Rehearsal(AtomicBool),
 }
 
 struct Idle {
@@ -106,6 +114,19 @@ struct Idle {
 impl Pool {
     /// A pool for those settings. Opens nothing yet.
     pub fn new(connect: ConnectionOptions, options: PoolOptions) -> Self {
+        Self::of_kind(connect, options, PoolKind::Lasting)
+    }
+
+    /// A pool of one connection, which is inside a transaction that is never committed.
+    pub(crate) fn rehearsed(connect: ConnectionOptions, options: PoolOptions) -> Self {
+        Self::of_kind(
+            connect,
+            options,
+            PoolKind::Rehearsal(AtomicBool::new(false)),
+        )
+    }
+
+    fn of_kind(connect: ConnectionOptions, options: PoolOptions, kind: PoolKind) -> Self {
         let places = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
             connect,
@@ -114,7 +135,13 @@ impl Pool {
             idle: Mutex::new(Vec::new()),
             waiting: AtomicUsize::new(0),
             is_swept: AtomicBool::new(false),
+            kind,
         }))
+    }
+
+    /// Whether a rehearsal's transaction was begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        matches!(&self.0.kind, PoolKind::Rehearsal(begun) if begun.load(Ordering::Relaxed))
     }
 
     /// The level that transactions are begun at.
@@ -132,6 +159,9 @@ impl Pool {
             Some(session) => session,
             None => self.open().await?,
         };
+        if session.is_rehearsal {
+            session.enter_rehearsal().await?;
+        }
         let place = Place {
             pool: Arc::downgrade(&self.0),
             _permit: permit,
@@ -202,7 +232,11 @@ impl Pool {
         };
         let mut pause = RETRY_PAUSE;
         let mut retries = self.0.options.connect_retries;
-        let session = loop {
+        if self.has_begun() {
+            // Its session was lost, and with it what was done before.
+            return Err(PgError::new(PgErrorKind::Abandoned));
+        }
+        let mut session = loop {
             match connect::open(&self.0.connect, &settings).await {
                 Ok(session) => break session,
                 Err(error) if retries > 0 && is_transient(&error) => {
@@ -213,6 +247,11 @@ impl Pool {
                 Err(error) => return Err(error),
             }
         };
+        if let PoolKind::Rehearsal(begun) = &self.0.kind {
+            session.begin_rehearsal(self.0.options.isolation).await?;
+            begun.store(true, Ordering::Relaxed);
+            return Ok(session);
+        }
         if !self.0.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(
                 Arc::downgrade(&self.0),

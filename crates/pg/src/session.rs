@@ -21,6 +21,7 @@ use crate::cache::{Statement, StatementCache};
 use crate::error::{PgError, PgErrorKind, chain};
 use crate::pool::StatementMode;
 use crate::sqlstate::SqlState;
+use crate::transaction::{AccessMode, Isolation, begin_statement};
 use crate::values::TextParameter;
 
 /// How long an abandoned statement is given to end after the first request to cancel it.
@@ -39,6 +40,8 @@ pub(crate) struct Session {
     pub(crate) opened: Instant,
     pub(crate) mode: StatementMode,
     pub(crate) statement_timeout: Option<Duration>,
+    /// Whether all of it is inside a transaction that is never committed.
+    pub(crate) is_rehearsal: bool,
     statements: StatementCache<tokio_postgres::Statement>,
     canceller: Canceller,
     /// Why the driver stopped, once it did.
@@ -103,6 +106,7 @@ impl Session {
             opened: Instant::now(),
             mode: settings.mode,
             statement_timeout: settings.statement_timeout,
+            is_rehearsal: false,
             statements: StatementCache::new(capacity),
             ended,
             driver,
@@ -118,6 +122,22 @@ impl Session {
         self.unprepared_rows(statement, &[timeout_ms.as_deref()])
             .await
             .map(drop)
+    }
+
+    /// Begins the transaction that everything on this session is inside of.
+    pub(crate) async fn begin_rehearsal(&mut self, isolation: Isolation) -> Result<(), PgError> {
+        let begin = begin_statement(isolation, AccessMode::ReadWrite);
+        let begun = self.client.batch_execute(begin).await;
+        begun.map_err(|error| self.explain(error))?;
+        self.is_rehearsal = true;
+        Ok(())
+    }
+
+    /// Sets the point that a failing statement goes back to.
+    pub(crate) async fn enter_rehearsal(&self) -> Result<(), PgError> {
+        let enter = include_str!("sql/rehearsal_enter.sql");
+        let entered = self.client.batch_execute(enter).await;
+        entered.map_err(|error| self.explain(error))
     }
 
     /// Brings the session back to what it was when it was opened, after SQL of a user's.

@@ -51,18 +51,14 @@ impl Transaction {
         isolation: Isolation,
         access: AccessMode,
     ) -> Result<Self, PgError> {
-        connection
-            .enter_transaction(begin_statement(isolation, access))
-            .await?;
+        connection.enter_transaction(isolation, access).await?;
         Ok(Self(connection))
     }
 
     /// Commits. Fails without having committed if a statement before failed; if the connection is lost
     /// during the commit ([`crate::PgErrorKind::Closed`]), whether it happened is not known.
     pub async fn commit(mut self) -> Result<Connection, PgError> {
-        self.0
-            .leave_transaction(include_str!("sql/commit.sql"))
-            .await?;
+        self.0.leave_transaction().await?;
         Ok(self.0)
     }
 
@@ -74,7 +70,8 @@ impl Transaction {
     }
 }
 
-fn begin_statement(isolation: Isolation, access: AccessMode) -> &'static str {
+/// How a transaction begins.
+pub(crate) fn begin_statement(isolation: Isolation, access: AccessMode) -> &'static str {
     match (isolation, access) {
         (Isolation::ReadCommitted, AccessMode::ReadOnly) => {
             include_str!("sql/begin_read_committed_read_only.sql")

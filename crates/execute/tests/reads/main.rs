@@ -145,7 +145,7 @@ impl Served {
         let engine = Engine::default();
         engine.replace(Arc::new(Snapshot {
             generation: 1,
-            schema,
+            schema: schema.into(),
             pools: HashMap::from([(source, pool)]),
         }));
         Self {

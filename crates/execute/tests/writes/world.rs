@@ -62,7 +62,7 @@ impl World {
         }
         engine.replace(Arc::new(Snapshot {
             generation: 1,
-            schema,
+            schema: schema.into(),
             pools: HashMap::from([(source, pool.clone())]),
         }));
         Self {

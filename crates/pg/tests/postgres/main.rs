@@ -8,6 +8,7 @@ mod connect;
 mod errors;
 mod introspection;
 mod pool;
+mod rehearsal;
 mod statements;
 mod support;
 mod tls;

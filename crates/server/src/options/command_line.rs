@@ -9,6 +9,8 @@ use super::{Kind, Opt, OptionError};
 pub struct CommandLine {
     /// The first word that is no flag, such as `serve`.
     pub command: Option<String>,
+    /// The words after it that are no flags: the second word of a command, names of files.
+    pub words: Vec<String>,
     /// Flag names of the table and their texts, in the order given; the last of a name counts.
     pub flags: Vec<(&'static str, String)>,
     /// `--help` or `-h` was given.
@@ -18,7 +20,8 @@ pub struct CommandLine {
 impl CommandLine {
     /// Reads the words after the program's name, with the flags of all `tables`.
     ///
-    /// Accepts `--flag value`, `--flag=value`, `-f value`, and switches alone.
+    /// Accepts `--flag value`, `--flag=value`, `-f value`, and switches alone. Which words a command takes is
+    /// not known here.
     pub fn parse(
         words: impl IntoIterator<Item = String>,
         tables: &[&'static [Opt]],
@@ -33,7 +36,7 @@ impl CommandLine {
             } else if line.command.is_none() {
                 line.command = Some(word);
             } else {
-                return Err(OptionError::Unexpected(word));
+                line.words.push(word);
             }
         }
         Ok(line)
@@ -126,9 +129,12 @@ mod tests {
             parse("serve --server-port").unwrap_err(),
             OptionError::MissingValue("server-port")
         );
-        assert_eq!(
-            parse("serve again").unwrap_err(),
-            OptionError::Unexpected("again".to_owned())
-        );
+    }
+
+    #[test]
+    fn words_after_the_command_are_kept_in_order() {
+        let line = parse("permissions --server-port 7 test one.yaml two.yaml").unwrap();
+        assert_eq!(line.command.as_deref(), Some("permissions"));
+        assert_eq!(line.words, ["test", "one.yaml", "two.yaml"]);
     }
 }

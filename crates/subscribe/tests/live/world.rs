@@ -50,7 +50,7 @@ impl World {
         let engine = Engine::default();
         engine.replace(Arc::new(Snapshot {
             generation: 1,
-            schema,
+            schema: schema.into(),
             pools: HashMap::from([(source, pool)]),
         }));
         let polling = Polling::new(Duration::from_millis(100), 3);

@@ -1,0 +1,1 @@
+SAVEPOINT graphloom_rehearsal

@@ -1,0 +1,1 @@
+SELECT set_config('graphloom.rehearsed', $1::text, true)

@@ -1,0 +1,1 @@
+ROLLBACK TO SAVEPOINT graphloom_rehearsed; RELEASE SAVEPOINT graphloom_rehearsed

@@ -1,0 +1,1 @@
+ROLLBACK TO SAVEPOINT graphloom_rehearsal; RELEASE SAVEPOINT graphloom_rehearsal
