@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use graphloom_bind as bind;
@@ -13,7 +12,7 @@ use graphloom_pg::Purpose;
 use graphloom_schema::{SchemaCache, SchemaVariant};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
 
-use crate::guard::{self, exceeded};
+use crate::guard::{self, TimeLimit, exceeded};
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
 use crate::rate::Rates;
@@ -121,18 +120,13 @@ impl Engine {
     /// The same for transports that can carry many answers: a subscription is planned and not run.
     pub async fn start(&self, session: &Session, request: &GraphqlRequest) -> Result<Started> {
         let snapshot = self.snapshot.load_full();
-        let limit = snapshot.schema.guards.limits.time_s.as_ref();
-        let limit = limit
-            .filter(|_| !session.role.is_admin())
-            .map(|limit| *limit.of(&session.role));
+        let limit = TimeLimit::of(&snapshot, session);
         let running = self.run(&snapshot, session, request);
         match limit {
             None => running.await,
-            Some(seconds) => {
-                let limit = Duration::from_secs_f64(seconds);
-                let ended = tokio::time::timeout(limit, running).await;
-                let late = || format!("the operation took more than {seconds} seconds");
-                ended.unwrap_or_else(|_| Err(exceeded("time-limit-exceeded", late())))
+            Some(limit) => {
+                let ended = tokio::time::timeout(limit.duration(), running).await;
+                ended.unwrap_or_else(|_| Err(limit.error()))
             }
         }
     }
@@ -178,6 +172,7 @@ impl Engine {
             return Ok(Started::Live(Live {
                 values: live.values(session, &variables)?,
                 role: session.role.clone(),
+                time_limit: TimeLimit::of(snapshot, session),
                 generation: snapshot.generation,
                 pool: run::pool(&snapshot.pools, &live.source)
                     .map_err(|error| error.to_error(Purpose::Operation))?

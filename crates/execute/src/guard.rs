@@ -5,12 +5,13 @@
 //! batch, time) is `rate.rs`'s and the engine's.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use graphloom_graphql::{Document, Operation, Selection};
 use graphloom_schema::Guards;
-use graphloom_vocab::{Error, ErrorCode, GraphqlName, Result, RoleName};
+use graphloom_vocab::{Error, ErrorCode, GraphqlName, Result, RoleName, Session};
 
-use crate::engine::AllowListMode;
+use crate::engine::{AllowListMode, Snapshot};
 
 /// Refuses what is forbidden to a role. Errors: `validation-failed`, `depth-limit-exceeded`,
 /// `node-limit-exceeded`.
@@ -57,6 +58,34 @@ pub(crate) fn check(
 /// An error of a limit that metadata sets.
 pub(crate) fn exceeded(code: &str, message: String) -> Error {
     Error::new(ErrorCode::Custom(code.to_owned()), message)
+}
+
+/// How long an operation of a role's may take, and each answer of a subscription of its.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimeLimit {
+    seconds: f64,
+}
+
+impl TimeLimit {
+    /// The limit of a session's role, if there is one.
+    pub(crate) fn of(snapshot: &Snapshot, session: &Session) -> Option<Self> {
+        let limit = snapshot.schema.guards.limits.time_s.as_ref();
+        let limit = limit.filter(|_| !session.role.is_admin())?;
+        Some(Self {
+            seconds: *limit.of(&session.role),
+        })
+    }
+
+    /// The limit itself.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    /// What a client is told that has come up against it.
+    pub fn error(self) -> Error {
+        let message = format!("the operation took more than {} seconds", self.seconds);
+        exceeded("time-limit-exceeded", message)
+    }
 }
 
 /// What a selection set amounts to.

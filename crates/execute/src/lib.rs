@@ -18,6 +18,7 @@ mod tagged;
 
 pub use caller::Caller;
 pub use engine::{AllowListMode, Engine, EngineOptions, Snapshot, Started};
+pub use guard::TimeLimit;
 pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};
 pub use outside::Outside;

@@ -9,6 +9,7 @@ use graphloom_pg::{Pool, Statement};
 use graphloom_plan::{LiveInput, Reads};
 use graphloom_vocab::{JsonObject, Result, RoleName, Session, SourceName};
 
+use crate::guard::TimeLimit;
 use crate::operation::text;
 
 /// The statement of all subscriptions of one shape.
@@ -41,6 +42,8 @@ pub struct Live {
     pub values: Vec<Option<String>>,
     /// Who subscribes.
     pub role: RoleName,
+    /// How long each answer may take; the same for all of a role's subscriptions of one generation.
+    pub time_limit: Option<TimeLimit>,
     /// The schema it was planned with.
     pub generation: u64,
     /// Where the statement is run.

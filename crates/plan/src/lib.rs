@@ -115,7 +115,7 @@ pub(crate) fn root(context: &mut Context, query: &ir::SourceQuery) -> (sql::Sele
             ResultShape::JsonText,
         ),
         ir::SourceQuery::Stream(stream) => (
-            select::list(context, None, &stream::next_rows(stream)),
+            select::counted_list(context, &stream::next_rows(stream)),
             ResultShape::JsonText,
         ),
     }

@@ -312,6 +312,14 @@ fn signal() -> Expr {
     )
 }
 
+/// Whether a value may be none of its type: what was coerced from JSON to these types never is.
+fn may_fail(value: &ir::TypedValue) -> bool {
+    let is_coerced = matches!(value.value, ir::Value::Literal(_) | ir::Value::Variable(_));
+    let ty = &value.ty;
+    let is_plain = &*ty.schema == "pg_catalog" && matches!(&*ty.name, "bool" | "int4" | "text");
+    !(is_coerced && is_plain)
+}
+
 fn value_id(index: usize) -> ParameterId {
     ParameterId::new(u32::try_from(index).expect("fewer values than bytes of a request"))
 }
@@ -336,17 +344,19 @@ impl LiveDraft {
     }
 
     /// The statement that fails if one of a cohort's values is none of its type: one row of no interest.
-    /// Its parameters are the values, in this order; `None` if there are none.
+    /// Its parameters are the values, in this order; `None` if there are none that may fail.
     pub fn check(&self) -> Option<(SqlText, Vec<usize>)> {
-        if self.values.is_empty() {
-            return None;
-        }
-        let checks = self.values.iter().enumerate().map(|(index, value)| {
+        let values = self.values.iter().enumerate();
+        let checks = values.filter(|(_, value)| may_fail(value));
+        let checks = checks.map(|(index, value)| {
             let value = typed_parameter(&value.ty, value_id(index));
             Expr::IsNull(Box::new(value))
         });
         // A column each: a conjunction would stop at the first that is not null.
-        let targets = checks.map(Target::unnamed).collect();
+        let targets: Vec<_> = checks.map(Target::unnamed).collect();
+        if targets.is_empty() {
+            return None;
+        }
         let select = Select {
             targets,
             ..Select::default()

@@ -13,7 +13,20 @@ use crate::rows::{self, Link, Ordering, Request};
 
 /// `SELECT coalesce(json_agg(…), '[]') FROM (…)`: a list of objects.
 pub(crate) fn list(context: &mut Context, link: Option<Link<'_>>, select: &TableSelect) -> Select {
-    let (object, from) = list_rows(context, link, select);
+    gathered(list_rows(context, link, select))
+}
+
+/// The same of rows that were counted already: the most that the access allows is not taken of them again.
+pub(crate) fn counted_list(context: &mut Context, select: &TableSelect) -> Select {
+    let request = Request {
+        arguments: &select.arguments,
+        ordering: Ordering::Matters,
+        cap: None,
+    };
+    gathered(object_rows(context, None, select, request))
+}
+
+fn gathered((object, from): (Expr, FromItem)) -> Select {
     let each = AggregateArguments::All(vec![object]);
     Select::of(list_or_empty(Expr::aggregate("json_agg", each))).from(from)
 }

@@ -78,7 +78,8 @@ pub(crate) fn follow(
     }
 }
 
-/// The rows up to that place, in order.
+/// The rows up to that place, in order. The access's limit is in the place already, and as in v2 rows equal to
+/// the last one come along above it: the stream goes on behind them, and who left them out would lose them.
 pub(crate) fn next_rows(stream: &ir::StreamSelect) -> ir::TableSelect {
     let mut arguments = behind(stream);
     let up_to = match stream.direction {

@@ -11,6 +11,7 @@ use graphloom_metadata::Metadata;
 use graphloom_vocab::{GraphqlName, SourceName};
 
 use crate::cache::CatalogResult;
+use crate::naming::CURSOR_ORDERING;
 use crate::scalar::scalar_name;
 use crate::table::TableInfo;
 use crate::{Feature, Naming, Reason, Settings};
@@ -39,7 +40,6 @@ const SHARED: &[&str] = &[
     "ID",
     "Int",
     "String",
-    "cursor_ordering",
     "mutation_root",
     "order_by",
     "query_root",
@@ -131,6 +131,7 @@ impl TakenNames {
                 continue;
             };
             let naming = settings.naming(&source.customization);
+            names.share(naming.source_type(CURSOR_ORDERING));
             for name in source.tables.keys() {
                 if let Some(table) = catalog.tables.get(name) {
                     for column in &table.columns {

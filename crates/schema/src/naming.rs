@@ -17,6 +17,9 @@ pub enum NamingConvention {
     GraphqlDefault,
 }
 
+/// The directions of streams: a type that all tables of a source share.
+pub(crate) const CURSOR_ORDERING: &str = "cursor_ordering";
+
 impl NamingConvention {
     /// By its name in metadata.
     pub fn parse(text: &str) -> Option<Self> {
@@ -117,6 +120,11 @@ impl Naming {
             text,
             self.type_suffix.as_deref(),
         ))
+    }
+
+    /// A type that all tables of the source share, with the source's affixes.
+    pub(crate) fn source_type(&self, name: &str) -> GraphqlName {
+        self.type_name(&Identifier::Generated(name.to_owned()), "")
     }
 
     /// The type of a source's namespace on the query root.

@@ -7,6 +7,8 @@ mod body;
 mod compress;
 mod config;
 mod console;
+mod developer;
+mod events;
 mod explain;
 mod get;
 mod graphql;
@@ -37,6 +39,7 @@ use crate::settings::{HttpSettings, MetadataQueryLogging, Relay, Settings, Webso
 use crate::websocket::{self, Sockets};
 
 use body::BodyReader;
+use developer::DeveloperPage;
 pub(crate) use info::RequestInfo;
 use persisted::PersistedQueries;
 pub(crate) use reply::{Reply, Shape};
@@ -113,7 +116,7 @@ impl App {
         Some(response)
     }
 
-    async fn reply(&self, info: &RequestInfo, request: Request<Body>) -> Reply {
+    async fn reply(self: &Arc<Self>, info: &RequestInfo, request: Request<Body>) -> Reply {
         if let Err(error) = hosts::check(self.settings.hosts, request.headers(), request.uri()) {
             return Reply::error(Shape::Api, &error, envelope::Detail::Hidden);
         }
@@ -131,6 +134,7 @@ impl App {
             Route::GraphqlGet => self.graphql_get(info, request).await,
             Route::Admin(api) => self.admin(api, request).await,
             Route::Config => self.config(request.headers()).await,
+            Route::Developer(page) => self.developer(page, request.headers()).await,
             Route::NotBuilt(what) => self.not_built(what, request.headers()).await,
         }
     }
@@ -290,6 +294,18 @@ impl App {
         }
     }
 
+    async fn developer(&self, page: DeveloperPage, headers: &HeaderMap) -> Reply {
+        match self.admin_session(headers).await {
+            Ok(session) => {
+                let shown = page.show(&self.settings, self.services.as_ref(), &self.sockets);
+                let mut reply = Reply::json(envelope::text(&shown));
+                reply.operation.session = Some(session);
+                reply
+            }
+            Err((session, error)) => self.refuse(Shape::Api, session, error),
+        }
+    }
+
     async fn source_health(&self, headers: &HeaderMap) -> Reply {
         match self.admin_session(headers).await {
             Ok(session) => {
@@ -322,8 +338,9 @@ impl App {
     }
 
     /// A query in the URL; without one, what v2 answers to any GET.
-    async fn graphql_get(&self, info: &RequestInfo, request: Request<Body>) -> Reply {
-        let shape = negotiate::shape(request.headers());
+    async fn graphql_get(self: &Arc<Self>, info: &RequestInfo, request: Request<Body>) -> Reply {
+        let wants_events = negotiate::prefers_events(request.headers());
+        let shape = shape(request.headers());
         let query_string = request.uri().query().unwrap_or("");
         let mut found = get::parse(query_string, &self.persisted);
         // A webhook that looks into requests must not be passed by in a URL, nor by a hash.
@@ -351,7 +368,10 @@ impl App {
         let reply = match found {
             Ok(found) => {
                 let requests = graphql::Requests::One(found).with_id(&info.id);
-                self.run(shape, info, &session, &requests).await
+                match wants_events {
+                    true => self.events(info, session, requests).await,
+                    false => self.run(shape, info, &session, &requests).await,
+                }
             }
             Err(error) => self.refuse(shape, Some(session), error),
         };
@@ -363,13 +383,14 @@ impl App {
     }
 
     async fn graphql(
-        &self,
+        self: &Arc<Self>,
         endpoint: GraphqlEndpoint,
         info: &RequestInfo,
         request: Request<Body>,
     ) -> Reply {
+        let wants_events = negotiate::prefers_events(request.headers());
         let shape = match endpoint {
-            GraphqlEndpoint::V1 | GraphqlEndpoint::Relay => negotiate::shape(request.headers()),
+            GraphqlEndpoint::V1 | GraphqlEndpoint::Relay => shape(request.headers()),
             GraphqlEndpoint::V1Alpha1 => Shape::GraphqlWithStatus,
         };
         let content_type = negotiate::check_content_type(shape, request.headers());
@@ -400,6 +421,10 @@ impl App {
             Ok(requests.with_id(&info.id))
         });
         let mut reply = match requests {
+            Ok(requests) if wants_events => {
+                let reply = self.events(info, session, requests).await;
+                reply.with_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+            }
             Ok(requests) => self.run(shape, info, &session, &requests).await,
             Err(error) => self.refuse(shape, Some(session), error),
         };
@@ -431,6 +456,14 @@ impl App {
         }
         self.settings.cors.decorate(info.origin.as_ref(), headers);
         response
+    }
+}
+
+/// How errors look that come before the operation: one who waits for events can tell nothing but a status.
+fn shape(headers: &HeaderMap) -> Shape {
+    match negotiate::prefers_events(headers) {
+        true => Shape::GraphqlWithStatus,
+        false => negotiate::shape(headers),
     }
 }
 

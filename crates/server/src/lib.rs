@@ -7,6 +7,7 @@
 mod accept;
 mod cors;
 mod envelope;
+mod follow;
 mod headers;
 mod http;
 mod log;

@@ -79,6 +79,11 @@ pub trait Services: Send + Sync + 'static {
     /// What metadata adds to `/v1alpha1/config`.
     fn config(&self) -> JsonObject;
 
+    /// Who follows which subscriptions; `None` if nobody can.
+    fn hub(&self) -> Option<&Hub> {
+        None
+    }
+
     /// Tells the schema generation that is served, whenever it changes; `None` if it never does.
     fn generations(&self) -> Option<watch::Receiver<u64>> {
         None
@@ -153,6 +158,10 @@ impl Services for Wired {
 
     fn config(&self) -> JsonObject {
         self.admin.config()
+    }
+
+    fn hub(&self) -> Option<&Hub> {
+        Some(&self.hub)
     }
 
     fn generations(&self) -> Option<watch::Receiver<u64>> {

@@ -29,6 +29,10 @@ use crate::settings::{Api, HandshakeCookie, OnMetadataChange};
 use connection::{Connection, ErrorStyle, Handshake};
 use protocol::Protocol;
 
+/// Room that each socket keeps for what comes in. The library's own is 128 KiB, for sockets that are few; ours are
+/// many, and what their clients send is small. Longer messages make room for themselves.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
 const COOKIE_NOTE: &str = "Cookie is not read when CORS is disabled, because it is a potential \
     security issue. If you're already handling CORS before Hasura and enforcing CORS on websocket \
     connections, then you can use the flag --ws-read-cookie or HASURA_GRAPHQL_WS_READ_COOKIE to force \
@@ -73,8 +77,19 @@ impl Sockets {
         self.close.send(reason).ok();
     }
 
-    fn subscribe(&self) -> broadcast::Receiver<&'static str> {
+    /// Told the reason when all are to close. Whoever holds it counts as open.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<&'static str> {
         self.close.subscribe()
+    }
+
+    /// Whether the server stops. Subscribe before looking, so that no stop can fall between the two.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// How many are open, event streams among them.
+    pub(crate) fn open(&self) -> usize {
+        self.close.receiver_count()
     }
 }
 
@@ -95,7 +110,7 @@ pub(crate) async fn upgrade(
     let socket_id = Uuid::new_v4().to_string();
     // Subscribed before looking, so that no stop can fall between the two.
     let closing = app.sockets.subscribe();
-    if app.sockets.stopping.load(Ordering::Relaxed) {
+    if app.sockets.is_stopping() {
         let reply = Reply::text(StatusCode::SERVICE_UNAVAILABLE, "Server is shutting down");
         return Err(reply.with_header(header::RETRY_AFTER, HeaderValue::from_static("0")));
     }
@@ -128,6 +143,7 @@ pub(crate) async fn upgrade(
     connection.log(note, SocketEventKind::Accepted);
     let limit = app.websocket.message_bytes_max;
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES);
     let mut response = upgrade.on_upgrade(async move |socket| {
         connection.run(socket, closing).await;
         // The socket counts as a connection for as long as it is open.

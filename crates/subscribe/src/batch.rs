@@ -6,6 +6,7 @@ use bytes::Bytes;
 use graphloom_execute::{LivePlan, text_array};
 use graphloom_pg::{PgError, Pool, Purpose};
 use graphloom_plan::LiveInput;
+use graphloom_vocab::Error;
 
 use crate::cohort::{Answer, Cause, Member};
 
@@ -22,11 +23,12 @@ pub(crate) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Asks for these cohorts' results and hands them on. Returns how many were news, and the last error.
+    /// Asks for these cohorts' results and hands them on. Returns how many were news, and the last error as it was
+    /// told.
     ///
     /// An error that one cohort's values may be the reason of is told to no others: the batch is halved until
     /// those are found.
-    pub(crate) async fn run<M: Member>(&self, cohorts: &[M]) -> (usize, Option<PgError>) {
+    pub(crate) async fn run<M: Member>(&self, cohorts: &[M]) -> (usize, Option<Error>) {
         let mut news = 0;
         let mut last_error = None;
         let mut waiting = vec![cohorts];
@@ -46,7 +48,8 @@ impl Runner<'_> {
                         true => Cause::Own,
                         false => Cause::Common,
                     };
-                    let told = Arc::new(error.to_error(Purpose::Operation));
+                    let error = error.to_error(Purpose::Operation);
+                    let told = Arc::new(error.clone());
                     for cohort in cohorts {
                         news += usize::from(cohort.failed(&told, cause));
                     }

@@ -12,10 +12,11 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::Options;
+use crate::base::{Base, Surroundings};
 use crate::cohort::{Cohort, Update};
 use crate::keep;
-use crate::observe::{Observer, Statistics};
-use crate::poller::{Poller, Surroundings};
+use crate::observe::{Observer, PollerState, Statistics, SubscriptionKind};
+use crate::poller::Poller;
 use crate::source::Source;
 use crate::stream::StreamPoller;
 
@@ -56,6 +57,21 @@ enum AnyPoller {
 }
 
 impl AnyPoller {
+    fn state(&self) -> PollerState {
+        let (base, cohorts) = match self {
+            Self::Live(poller) => (&poller.base, poller.states()),
+            Self::Stream(poller) => (&poller.base, poller.states()),
+        };
+        PollerState {
+            kind: base.kind(),
+            id: base.id,
+            source: base.plan.source.clone(),
+            role: base.role.clone(),
+            statement: base.plan.statement.text().clone(),
+            cohorts,
+        }
+    }
+
     /// How many subscribers and different results there are.
     fn size(&self) -> (usize, usize) {
         match self {
@@ -90,15 +106,6 @@ enum Part {
         id: u64,
         batches: mpsc::Receiver<Update>,
     },
-}
-
-/// What kind of subscription it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubscriptionKind {
-    /// The latest result counts, and no other.
-    Live,
-    /// Every answer counts.
-    Stream,
 }
 
 impl Hub {
@@ -169,6 +176,13 @@ impl Hub {
         }
     }
 
+    /// The pollers at this moment, in no particular order.
+    pub fn pollers(&self) -> Vec<PollerState> {
+        let state = self.state();
+        let pollers = state.pollers.values();
+        pollers.map(|running| running.poller.state()).collect()
+    }
+
     fn knows(&self, shape: &Shape, values: &[Option<String>]) -> bool {
         let state = self.state();
         match state.pollers.get(shape).map(|running| &running.poller) {
@@ -182,17 +196,15 @@ impl Hub {
             return running.poller.clone();
         }
         let source = self.source(state, live);
-        let (plan, surroundings) = (Arc::clone(&live.plan), self.0.surroundings.clone());
-        let (poller, task) = match plan.cursor {
+        let base = |polling| Base::new(live, source, polling, self.0.surroundings.clone());
+        let (poller, task) = match live.plan.cursor {
             None => {
-                let (role, polling) = (live.role.clone(), self.0.options.live);
-                let poller = Arc::new(Poller::new(plan, role, source, polling, surroundings));
+                let poller = Arc::new(Poller::new(base(self.0.options.live)));
                 let task = tokio::spawn(keep::run(Arc::clone(&poller)));
                 (AnyPoller::Live(poller), task)
             }
             Some(cursor) => {
-                let polling = self.0.options.streaming;
-                let poller = StreamPoller::new((plan, cursor), source, polling, surroundings);
+                let poller = StreamPoller::new(base(self.0.options.streaming), cursor);
                 let poller = Arc::new(poller);
                 let task = tokio::spawn(keep::run(Arc::clone(&poller)));
                 (AnyPoller::Stream(poller), task)

@@ -8,25 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::Polling;
-use crate::source::{Signal, Source};
+use crate::base::Base;
+use crate::source::Signal;
 
 /// How long a poller rests after a panic.
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is kept up to date.
 pub(crate) trait Kept {
-    /// Where it is read.
-    fn source(&self) -> &Source;
-    /// How often.
-    fn polling(&self) -> &Polling;
-    /// Told when somebody is new.
-    fn joined(&self) -> &Notify;
-    /// Asks for those who are new.
-    fn poll_new(&self) -> impl Future<Output = ()> + Send;
+    /// Where it is read, and how often.
+    fn base(&self) -> &Base;
+    /// Asks for those who are new. Returns whether any of them is stale at this signal afterwards.
+    fn poll_new(&self, signal: &Signal) -> impl Future<Output = bool> + Send;
     /// Whether anything is stale at this signal.
     fn any_stale(&self, signal: &Signal) -> bool;
     /// Asks for what is stale at this signal.
@@ -45,24 +40,28 @@ pub(crate) async fn run<K: Kept>(kept: Arc<K>) {
 }
 
 async fn keep_up<K: Kept>(kept: &K) {
-    let mut signals = kept.source().signals();
-    let mut due = Instant::now() + kept.polling().interval();
+    let base = kept.base();
+    let mut signals = base.source.signals();
+    let mut due = Instant::now() + base.polling.interval();
+    let mut signal = Arc::clone(&signals.borrow_and_update());
+    // Looking at everybody takes its time: it is done when the signal is another, and not for each who is new.
+    let mut is_stale = kept.any_stale(&signal);
     loop {
-        kept.poll_new().await;
-        let signal = Arc::clone(&signals.borrow_and_update());
-        let is_stale = kept.any_stale(&signal);
+        is_stale |= kept.poll_new(&signal).await;
         tokio::select! {
-            () = kept.joined().notified() => continue,
-            () = sleep_until(due), if is_stale => {}
+            () = base.joined.notified() => continue,
+            () = sleep_until(due), if is_stale => {
+                let started = Instant::now();
+                signal = Arc::clone(&signals.borrow_and_update());
+                kept.poll_stale(&signal).await;
+                due = started + base.polling.interval();
+            }
             changed = signals.changed(), if !is_stale => match changed {
-                Ok(()) => continue,
+                Ok(()) => signal = Arc::clone(&signals.borrow_and_update()),
                 // The source goes with its last poller, which this is.
                 Err(_) => return,
             },
         }
-        let started = Instant::now();
-        let signal = Arc::clone(&signals.borrow_and_update());
-        kept.poll_stale(&signal).await;
-        due = started + kept.polling().interval();
+        is_stale = kept.any_stale(&signal);
     }
 }

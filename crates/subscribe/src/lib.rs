@@ -8,6 +8,7 @@
 //! Knows no protocol and no HTTP; writes no SQL but its two fixed statements. Read `hub.rs`, `keep.rs`, `poller.rs`,
 //! `source.rs`, then `docs/subscriptions.md` for what is promised.
 
+mod base;
 mod batch;
 mod cohort;
 mod hub;
@@ -20,6 +21,8 @@ mod steady;
 mod stream;
 
 pub use cohort::Update;
-pub use hub::{Hub, Subscription, SubscriptionKind};
-pub use observe::{BatchReport, Observer, PollReport, Statistics};
+pub use hub::{Hub, Subscription};
+pub use observe::{
+    BatchReport, CohortState, Observer, PollReport, PollerState, Statistics, SubscriptionKind,
+};
 pub use options::{Options, Polling};

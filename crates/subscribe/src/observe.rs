@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use graphloom_execute::LivePlan;
-use graphloom_vocab::{Error, RoleName};
+use graphloom_vocab::{Error, RoleName, SourceName};
 use uuid::Uuid;
 
 use crate::Polling;
@@ -14,9 +14,20 @@ use crate::Polling;
 /// Is told of every poll.
 pub type Observer = Arc<dyn Fn(&PollReport<'_>) + Send + Sync>;
 
+/// What kind of subscription it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionKind {
+    /// The latest result counts, and no other.
+    Live,
+    /// Every answer counts.
+    Stream,
+}
+
 /// One poll: the statement run for those whose result may have changed.
 #[derive(Debug)]
 pub struct PollReport<'a> {
+    /// What it serves.
+    pub kind: SubscriptionKind,
     /// The same for all polls of a poller.
     pub poller_id: Uuid,
     /// What was run, and where.
@@ -87,4 +98,32 @@ pub struct Statistics {
     pub batch_micros: u64,
     /// Results that had changed.
     pub news: u64,
+}
+
+/// A poller at one moment.
+#[derive(Clone, Debug)]
+pub struct PollerState {
+    /// What it serves.
+    pub kind: SubscriptionKind,
+    /// The same for all of its time.
+    pub id: Uuid,
+    /// Where its statement is run.
+    pub source: SourceName,
+    /// Whose statement it is.
+    pub role: RoleName,
+    /// The text of its statement.
+    pub statement: Arc<str>,
+    /// Its cohorts, or a stream's subscribers, in no particular order.
+    pub cohorts: Vec<CohortState>,
+}
+
+/// Subscribers with the same values, at one moment.
+#[derive(Clone, Debug)]
+pub struct CohortState {
+    /// The values, in the plan's order.
+    pub values: Vec<Option<String>>,
+    /// How many there are.
+    pub subscribers: usize,
+    /// The hash of what they were told last.
+    pub hash: Option<Arc<str>>,
 }

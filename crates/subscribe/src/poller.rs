@@ -1,71 +1,39 @@
-//! One shape of live queries: when its statement is run, and for which cohorts.
+//! One shape of live queries: for which cohorts its statement is run.
 //!
 //! A new cohort is asked for at once. One that was asked for is *stale* when something may have changed since; all
-//! that are stale are asked for together, no sooner than an interval after the last time. A poller none of whose
-//! cohorts is stale sleeps until its source tells it otherwise.
+//! that are stale are asked for together, no sooner than an interval after the last time (`keep.rs`). A poller none
+//! of whose cohorts is stale sleeps until its source tells it otherwise.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
-use graphloom_execute::LivePlan;
-use graphloom_pg::Purpose;
-use graphloom_vocab::RoleName;
-use tokio::sync::Notify;
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use crate::batch::Runner;
+use crate::base::{Base, Polled};
 use crate::cohort::{Cohort, CohortKey};
 use crate::keep::Kept;
-use crate::observe::{BatchReport, Counters, Observer, PollReport};
-use crate::source::{Signal, Source};
-use crate::{Polling, steady};
-
-/// Statements of one poller that run at once.
-const BATCHES_AT_ONCE: usize = 4;
-
-/// What pollers have from their hub.
-#[derive(Clone)]
-pub(crate) struct Surroundings {
-    /// The seed of the hashes.
-    pub(crate) seed: Arc<str>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) observer: Option<Observer>,
-}
+use crate::observe::CohortState;
+use crate::source::Signal;
+use crate::steady;
 
 /// One shape of live queries.
 pub(crate) struct Poller {
-    pub(crate) id: Uuid,
-    pub(crate) plan: Arc<LivePlan>,
-    pub(crate) role: RoleName,
-    source: Arc<Source>,
-    polling: Polling,
-    surroundings: Surroundings,
-    cohorts: Mutex<HashMap<CohortKey, Arc<Cohort>>>,
-    joined: Notify,
+    pub(crate) base: Base,
+    cohorts: Mutex<Cohorts>,
+}
+
+#[derive(Default)]
+struct Cohorts {
+    by_values: HashMap<CohortKey, Arc<Cohort>>,
+    /// Those that were never asked for.
+    new: Vec<Arc<Cohort>>,
 }
 
 impl Poller {
-    pub(crate) fn new(
-        plan: Arc<LivePlan>,
-        role: RoleName,
-        source: Arc<Source>,
-        polling: Polling,
-        surroundings: Surroundings,
-    ) -> Self {
-        source.watch(&plan.reads);
+    pub(crate) fn new(base: Base) -> Self {
         Self {
-            id: Uuid::new_v4(),
-            plan,
-            role,
-            source,
-            polling,
-            surroundings,
+            base,
             cohorts: Mutex::default(),
-            joined: Notify::new(),
         }
     }
 
@@ -73,152 +41,129 @@ impl Poller {
     /// call here, or it may be taken for one that is left.
     pub(crate) fn join(&self, values: Vec<Option<String>>) -> Arc<Cohort> {
         let mut cohorts = self.cohorts();
-        if let Some(cohort) = cohorts.get(values.as_slice()) {
+        if let Some(cohort) = cohorts.by_values.get(values.as_slice()) {
             return Arc::clone(cohort);
         }
-        let is_fixed = steady::are_fixed(&self.plan.values, &values);
+        let is_fixed = steady::are_fixed(&self.base.plan.values, &values);
         let key: CohortKey = values.into();
         let cohort = Arc::new(Cohort::new(Arc::clone(&key), is_fixed));
-        cohorts.insert(key, Arc::clone(&cohort));
+        cohorts.by_values.insert(key, Arc::clone(&cohort));
+        cohorts.new.push(Arc::clone(&cohort));
         drop(cohorts);
-        self.joined.notify_one();
+        self.base.joined.notify_one();
         cohort
     }
 
     /// Whether a cohort with these values is there, so that they are known to be good.
     pub(crate) fn knows(&self, values: &[Option<String>]) -> bool {
-        self.cohorts().contains_key(values)
+        self.cohorts().by_values.contains_key(values)
     }
 
     /// Forgets a cohort that nobody subscribes to. Returns whether none is left.
     pub(crate) fn forget(&self, cohort: &Cohort) -> bool {
         let mut cohorts = self.cohorts();
         if cohort.subscribers() == 0 {
-            cohorts.remove(&cohort.values);
+            cohorts.by_values.remove(&cohort.values);
         }
-        cohorts.is_empty()
+        cohorts.by_values.is_empty()
     }
 
     /// How many subscribers and cohorts there are.
     pub(crate) fn size(&self) -> (usize, usize) {
-        let cohorts = self.cohorts();
-        let subscribers = cohorts.values().map(|cohort| cohort.subscribers()).sum();
-        (subscribers, cohorts.len())
+        self.cohorts().size()
     }
 
-    pub(crate) fn cohorts(&self) -> MutexGuard<'_, HashMap<CohortKey, Arc<Cohort>>> {
+    /// What each cohort is like.
+    pub(crate) fn states(&self) -> Vec<CohortState> {
+        let cohorts = self.cohorts();
+        let states = cohorts.by_values.values().map(|cohort| CohortState {
+            values: cohort.values.to_vec(),
+            subscribers: cohort.subscribers(),
+            hash: cohort.known().hash.clone(),
+        });
+        states.collect()
+    }
+
+    fn cohorts(&self) -> MutexGuard<'_, Cohorts> {
         self.cohorts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn poll(&self, wanted: impl Fn(&Cohort) -> bool) {
-        let started = Instant::now();
-        let (chosen, all) = {
-            let cohorts = self.cohorts();
-            let chosen = cohorts.values().filter(|cohort| wanted(cohort));
-            (chosen.cloned().collect::<Vec<_>>(), cohorts.len())
-        };
-        let counters = &self.surroundings.counters;
-        Counters::add(&counters.skipped, all - chosen.len());
-        if chosen.is_empty() {
-            return;
-        }
-        Counters::add(&counters.polls, 1);
+    fn is_stale(&self, cohort: &Cohort, signal: &Signal) -> bool {
+        is_stale(cohort, signal, signal.covers(&self.base.plan.reads))
+    }
+
+    async fn poll(&self, chosen: Vec<Arc<Cohort>>, started: Instant) {
+        let (subscribers, cohorts) = self.size();
         // Those whose own values fail would take a batch of others down with them.
         let (failing, healthy): (Vec<_>, Vec<_>) = chosen
             .into_iter()
             .partition(|cohort| cohort.known().is_failing);
         let batches = healthy
-            .chunks(self.polling.batch_size.get())
+            .chunks(self.base.polling.batch_size.get())
             .chain(failing.chunks(1));
-        let batches: Vec<_> = batches.map(<[_]>::to_vec).collect();
-        let snapshot_time = started.elapsed();
-        let batches: Vec<_> = stream::iter(batches.into_iter().enumerate())
-            .map(|(index, cohorts)| self.run_batch(index + 1, cohorts))
-            .buffer_unordered(BATCHES_AT_ONCE)
-            .collect()
-            .await;
-        self.report(snapshot_time, started.elapsed(), &batches);
-    }
-
-    async fn run_batch(&self, id: usize, cohorts: Vec<Arc<Cohort>>) -> BatchReport {
-        let permits = self.source.permits();
-        let permit = permits.acquire().await.expect("permits are never closed");
-        let started = Instant::now();
-        let runner = Runner {
-            plan: &self.plan,
-            pool: self.source.pool(),
-            seed: &self.surroundings.seed,
-        };
-        let (news, error) = runner.run(&cohorts).await;
-        drop(permit);
-        let pg_time = started.elapsed();
-        let counters = &self.surroundings.counters;
-        Counters::add(&counters.batches, 1);
-        Counters::add(&counters.news, news);
-        let micros = usize::try_from(pg_time.as_micros()).unwrap_or(usize::MAX);
-        Counters::add(&counters.batch_micros, micros);
-        BatchReport {
-            id,
-            size: NonZeroUsize::new(cohorts.len()).unwrap_or(NonZeroUsize::MIN),
-            news,
-            pg_time,
-            error: error.map(|error| error.to_error(Purpose::Operation)),
-        }
-    }
-
-    fn report(&self, snapshot_time: Duration, total_time: Duration, batches: &[BatchReport]) {
-        let Some(observer) = &self.surroundings.observer else {
-            return;
-        };
-        let (subscribers, cohorts) = self.size();
-        observer(&PollReport {
-            poller_id: self.id,
-            plan: &self.plan,
-            role: &self.role,
-            polling: self.polling,
+        let batches = batches.map(<[_]>::to_vec).collect();
+        let polled = Polled {
             subscribers,
             cohorts,
-            snapshot_time,
-            total_time,
-            batches,
-        });
+            started,
+            snapshot_time: started.elapsed(),
+        };
+        self.base.run(batches, polled).await;
+    }
+}
+
+impl Cohorts {
+    fn size(&self) -> (usize, usize) {
+        let cohorts = self.by_values.values();
+        let subscribers = cohorts.map(|cohort| cohort.subscribers()).sum();
+        (subscribers, self.by_values.len())
     }
 }
 
 impl Kept for Poller {
-    fn source(&self) -> &Source {
-        &self.source
+    fn base(&self) -> &Base {
+        &self.base
     }
 
-    fn polling(&self) -> &Polling {
-        &self.polling
-    }
-
-    fn joined(&self) -> &Notify {
-        &self.joined
-    }
-
-    async fn poll_new(&self) {
-        self.poll(|cohort| !cohort.known().is_polled).await;
+    async fn poll_new(&self, signal: &Signal) -> bool {
+        let started = Instant::now();
+        let new: Vec<_> = {
+            let mut cohorts = self.cohorts();
+            let mut new = std::mem::take(&mut cohorts.new);
+            // The others are left already, or were stale when all that are were asked for.
+            new.retain(|cohort| {
+                cohorts.by_values.contains_key(&cohort.values) && !cohort.known().is_polled
+            });
+            new
+        };
+        if new.is_empty() {
+            return false;
+        }
+        self.poll(new.clone(), started).await;
+        new.iter().any(|cohort| self.is_stale(cohort, signal))
     }
 
     fn any_stale(&self, signal: &Signal) -> bool {
-        let covered = signal.covers(&self.plan.reads);
+        let covered = signal.covers(&self.base.plan.reads);
         let cohorts = self.cohorts();
-        cohorts
-            .values()
-            .any(|cohort| is_stale(cohort, signal, covered))
+        let mut cohorts = cohorts.by_values.values();
+        cohorts.any(|cohort| is_stale(cohort, signal, covered))
     }
 
     async fn poll_stale(&self, signal: &Signal) {
-        let covered = signal.covers(&self.plan.reads);
-        self.poll(|cohort| is_stale(cohort, signal, covered)).await;
-    }
-}
-
-impl Drop for Poller {
-    fn drop(&mut self) {
-        self.source.unwatch(&self.plan.reads);
+        let started = Instant::now();
+        let covered = signal.covers(&self.base.plan.reads);
+        let (chosen, all) = {
+            let cohorts = self.cohorts();
+            let all = cohorts.by_values.values();
+            let chosen = all.filter(|cohort| is_stale(cohort, signal, covered));
+            let chosen: Vec<_> = chosen.cloned().collect();
+            (chosen, cohorts.by_values.len())
+        };
+        self.base.skipped(all - chosen.len());
+        if !chosen.is_empty() {
+            self.poll(chosen, started).await;
+        }
     }
 }
 

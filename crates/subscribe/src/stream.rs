@@ -6,38 +6,34 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use graphloom_execute::LivePlan;
 use graphloom_vocab::Error;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::batch::Runner;
+use crate::base::{Base, Polled};
 use crate::cohort::{Answer, Cause, Member, Update};
 use crate::keep::Kept;
-use crate::observe::Counters;
-use crate::poller::Surroundings;
-use crate::source::{Signal, Source};
-use crate::{Polling, steady};
+use crate::observe::CohortState;
+use crate::source::Signal;
+use crate::steady;
 
 /// Answers that wait for one subscriber.
 const QUEUE: usize = 2;
 
 /// One shape of streaming subscriptions.
 pub(crate) struct StreamPoller {
-    plan: Arc<LivePlan>,
+    pub(crate) base: Base,
     /// Which of the values is the place.
     cursor: usize,
-    source: Arc<Source>,
-    polling: Polling,
-    surroundings: Surroundings,
     members: Mutex<Members>,
-    joined: Notify,
 }
 
 #[derive(Default)]
 struct Members {
     next_id: u64,
     by_id: HashMap<u64, Arc<Follower>>,
+    /// Those that were never asked for.
+    new: Vec<Arc<Follower>>,
 }
 
 /// One subscriber.
@@ -63,28 +59,18 @@ struct Group {
 }
 
 impl StreamPoller {
-    pub(crate) fn new(
-        (plan, cursor): (Arc<LivePlan>, usize),
-        source: Arc<Source>,
-        polling: Polling,
-        surroundings: Surroundings,
-    ) -> Self {
-        source.watch(&plan.reads);
+    pub(crate) fn new(base: Base, cursor: usize) -> Self {
         Self {
-            plan,
+            base,
             cursor,
-            source,
-            polling,
-            surroundings,
             members: Mutex::default(),
-            joined: Notify::new(),
         }
     }
 
     /// A new subscriber, with its number and what it is handed.
     pub(crate) fn join(&self, values: Vec<Option<String>>) -> (u64, mpsc::Receiver<Update>) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let follower = Follower {
+        let follower = Arc::new(Follower {
             state: Mutex::new(State {
                 values,
                 is_polled: false,
@@ -92,13 +78,14 @@ impl StreamPoller {
                 has_failed: false,
             }),
             sender,
-        };
+        });
         let mut members = self.members();
         members.next_id += 1;
         let id = members.next_id;
-        members.by_id.insert(id, Arc::new(follower));
+        members.by_id.insert(id, Arc::clone(&follower));
+        members.new.push(follower);
         drop(members);
-        self.joined.notify_one();
+        self.base.joined.notify_one();
         (id, receiver)
     }
 
@@ -114,6 +101,17 @@ impl StreamPoller {
         self.members().by_id.len()
     }
 
+    /// What each subscriber is like.
+    pub(crate) fn states(&self) -> Vec<CohortState> {
+        let members = self.members();
+        let states = members.by_id.values().map(|follower| CohortState {
+            values: follower.state().values.clone(),
+            subscribers: 1,
+            hash: None,
+        });
+        states.collect()
+    }
+
     fn members(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,88 +119,80 @@ impl StreamPoller {
     fn is_stale(&self, state: &State, signal: &Signal) -> bool {
         let is_current = state.signal.is_some()
             && state.signal == signal.text
-            && signal.covers(&self.plan.reads)
-            && steady::are_fixed(&self.plan.values, &state.values);
+            && signal.covers(&self.base.plan.reads)
+            && steady::are_fixed(&self.base.plan.values, &state.values);
         !is_current
     }
 
-    fn wanted(&self, wanted: impl Fn(&State) -> bool) -> Vec<Arc<Follower>> {
-        let members = self.members();
-        let followers = members.by_id.values();
-        let chosen = followers.filter(|follower| wanted(&follower.state()));
-        chosen.cloned().collect()
-    }
-
-    async fn poll(&self, wanted: impl Fn(&State) -> bool) {
+    async fn poll(&self, followers: Vec<Arc<Follower>>, started: Instant) {
         let mut groups: HashMap<Vec<Option<String>>, Vec<Arc<Follower>>> = HashMap::new();
-        for follower in self.wanted(wanted) {
-            // Who has not taken what it was handed is not handed more.
-            if follower.sender.capacity() > 0 {
+        for follower in followers {
+            // Who has not taken what it was handed is not handed more, and who has left takes nothing.
+            if follower.sender.capacity() > 0 && !follower.sender.is_closed() {
                 let values = follower.state().values.clone();
                 groups.entry(values).or_default().push(follower);
             }
         }
-        let groups = groups.into_iter().map(|(values, followers)| Group {
+        if groups.is_empty() {
+            return;
+        }
+        let mut groups = groups.into_iter().map(|(values, followers)| Group {
             values,
             cursor: self.cursor,
             followers,
         });
-        let groups: Vec<_> = groups.collect();
-        for batch in groups.chunks(self.polling.batch_size.get()) {
-            self.run_batch(batch).await;
+        let mut batches = Vec::new();
+        loop {
+            let size = self.base.polling.batch_size.get();
+            let batch: Vec<_> = groups.by_ref().take(size).collect();
+            if batch.is_empty() {
+                break;
+            }
+            batches.push(batch);
         }
-    }
-
-    async fn run_batch(&self, groups: &[Group]) {
-        let permits = self.source.permits();
-        let permit = permits.acquire().await.expect("permits are never closed");
-        let started = Instant::now();
-        let runner = Runner {
-            plan: &self.plan,
-            pool: self.source.pool(),
-            seed: &self.surroundings.seed,
+        let subscribers = self.size();
+        let polled = Polled {
+            subscribers,
+            cohorts: subscribers,
+            started,
+            snapshot_time: started.elapsed(),
         };
-        let (news, _) = runner.run(groups).await;
-        drop(permit);
-        let counters = &self.surroundings.counters;
-        Counters::add(&counters.polls, 1);
-        Counters::add(&counters.batches, 1);
-        Counters::add(&counters.news, news);
-        let micros = usize::try_from(started.elapsed().as_micros()).unwrap_or(usize::MAX);
-        Counters::add(&counters.batch_micros, micros);
+        self.base.run(batches, polled).await;
     }
 }
 
 impl Kept for StreamPoller {
-    fn source(&self) -> &Source {
-        &self.source
+    fn base(&self) -> &Base {
+        &self.base
     }
 
-    fn polling(&self) -> &Polling {
-        &self.polling
-    }
-
-    fn joined(&self) -> &Notify {
-        &self.joined
-    }
-
-    async fn poll_new(&self) {
-        self.poll(|state| !state.is_polled).await;
+    async fn poll_new(&self, signal: &Signal) -> bool {
+        let started = Instant::now();
+        let mut new = std::mem::take(&mut self.members().new);
+        new.retain(|follower| !follower.state().is_polled);
+        if new.is_empty() {
+            return false;
+        }
+        self.poll(new.clone(), started).await;
+        let mut new = new.iter();
+        new.any(|follower| self.is_stale(&follower.state(), signal))
     }
 
     fn any_stale(&self, signal: &Signal) -> bool {
-        let stale = self.wanted(|state| self.is_stale(state, signal));
-        !stale.is_empty()
+        let members = self.members();
+        let mut followers = members.by_id.values();
+        followers.any(|follower| self.is_stale(&follower.state(), signal))
     }
 
     async fn poll_stale(&self, signal: &Signal) {
-        self.poll(|state| self.is_stale(state, signal)).await;
-    }
-}
-
-impl Drop for StreamPoller {
-    fn drop(&mut self) {
-        self.source.unwatch(&self.plan.reads);
+        let started = Instant::now();
+        let stale: Vec<_> = {
+            let members = self.members();
+            let followers = members.by_id.values();
+            let stale = followers.filter(|follower| self.is_stale(&follower.state(), signal));
+            stale.cloned().collect()
+        };
+        self.poll(stale, started).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! `T_stream` of subscriptions: rows in the order of a column, from a place on.
 //!
-//! The cursor's types are named after the table; `cursor_ordering` is everybody's.
+//! The cursor's types are named after the table; `cursor_ordering` is of all tables of the source, by whose
+//! conventions and affixes it is named, as in v2 (unlike `order_by`).
 
 use std::sync::Arc;
 
@@ -12,13 +13,12 @@ use indexmap::IndexMap;
 use super::table::visible_columns;
 use super::{Root, SourceTypes, input};
 use crate::Feature;
+use crate::naming::CURSOR_ORDERING;
 use crate::table::TableInfo;
 use crate::types::{
     EnumMeaning, EnumType, EnumValue, FieldDefinition, InputMeaning, InputObjectType, RootKind,
     TypeDefinition,
 };
-
-const ORDERING: &str = "cursor_ordering";
 
 impl SourceTypes<'_> {
     /// The table's stream, if the role may follow one and there is a column to go along.
@@ -77,7 +77,8 @@ impl SourceTypes<'_> {
     }
 
     fn cursor_types(&mut self, info: &TableInfo, grant: &SelectGrant) {
-        self.types.add(ordering());
+        let order = self.naming().source_type(CURSOR_ORDERING);
+        self.types.add(ordering(order.clone()));
         let values = visible_columns(info, grant);
         let values = values.into_iter().filter_map(|(column, granted)| {
             let ty = self.column_type(info, granted)?;
@@ -102,7 +103,7 @@ impl SourceTypes<'_> {
         );
         let direction = input(
             Some("cursor ordering"),
-            TypeRef::named(ORDERING),
+            TypeRef::Named(order),
             InputMeaning::CursorOrdering,
         );
         let fields = [
@@ -119,7 +120,7 @@ impl SourceTypes<'_> {
     }
 }
 
-fn ordering() -> TypeDefinition {
+fn ordering(name: GraphqlName) -> TypeDefinition {
     let value = |description: &str, direction| EnumValue {
         description: Some(description.into()),
         meaning: EnumMeaning::Order(direction, Nulls::Last),
@@ -135,7 +136,7 @@ fn ordering() -> TypeDefinition {
         ),
     ];
     TypeDefinition::Enum(EnumType {
-        name: GraphqlName::new(ORDERING),
+        name,
         description: Some("ordering argument of a cursor".into()),
         values: values.into(),
     })

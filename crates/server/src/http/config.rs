@@ -50,14 +50,15 @@ pub(crate) fn health(health: Health, strict: Strictness) -> Reply {
     }
 }
 
+/// How subscriptions are polled: batch size, and the interval in seconds as v2 reports it.
+pub(crate) fn polling((batch_size, refetch_delay_ms): (u64, u64)) -> Json {
+    let seconds = std::time::Duration::from_millis(refetch_delay_ms).as_secs_f64();
+    json!({ "batch_size": batch_size, "refetch_delay": number(seconds) })
+}
+
 /// `GET /v1alpha1/config`: what is configured, with what metadata adds in its place.
 pub(crate) fn config(settings: &HttpSettings, auth: &AuthConfig, more: JsonObject) -> JsonObject {
     let reported = &settings.reported;
-    let polling = |(batch_size, refetch_delay_ms): (u64, u64)| {
-        // Seconds, as v2 reports them.
-        let seconds = std::time::Duration::from_millis(refetch_delay_ms).as_secs_f64();
-        json!({ "batch_size": batch_size, "refetch_delay": number(seconds) })
-    };
     let naming = reported.naming_convention.as_deref();
     let mut config = JsonObject::new();
     let mut set = |name: &str, value: Json| drop(config.insert(name.to_owned(), value));

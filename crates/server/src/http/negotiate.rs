@@ -11,6 +11,8 @@ use super::Shape;
 /// The media type of a GraphQL response whose status says what became of the request.
 pub(crate) const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// The shape of answers for this `Accept`: the specification's where it is preferred to plain JSON, else
 /// v2's. What a client accepts besides these two is not looked at, as v2 does.
 pub(crate) fn shape(headers: &HeaderMap) -> Shape {
@@ -36,6 +38,23 @@ pub(crate) fn shape(headers: &HeaderMap) -> Shape {
     } else {
         Shape::Graphql
     }
+}
+
+/// Whether this `Accept` prefers server-sent events to an answer in JSON. Clients that list them among what they
+/// can read, after JSON, get JSON.
+pub(crate) fn prefers_events(headers: &HeaderMap) -> bool {
+    let mut events = Preference::default();
+    let mut json = Preference::default();
+    for (position, (name, weight)) in media_ranges(headers).enumerate() {
+        match name.as_str() {
+            EVENT_STREAM => events.take(2, weight, position),
+            GRAPHQL_RESPONSE | "application/json" if weight > json.weight => {
+                (json.precision, json.weight, json.position) = (Some(2), weight, position);
+            }
+            _ => {}
+        }
+    }
+    events.weight > 0 && (json.weight == 0 || events.beats(&json))
 }
 
 /// How much a client wants a type: the most precise range decides, then its weight, then its place.
@@ -156,6 +175,41 @@ mod tests {
         ] {
             let shape = shape(&headers(header::ACCEPT, accept));
             assert_eq!(shape, Shape::Graphql, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn events_are_for_those_who_want_them_most() {
+        for accept in [
+            &["text/event-stream"][..],
+            &["Text/Event-Stream, */*;q=0.1"],
+            &["text/event-stream, multipart/mixed"],
+            &["text/event-stream, application/json"],
+            &["application/json;q=0.5, text/event-stream"],
+            &["application/graphql-response+json;q=0, text/event-stream"],
+        ] {
+            assert!(
+                prefers_events(&headers(header::ACCEPT, accept)),
+                "{accept:?}"
+            );
+        }
+        for accept in [
+            &[][..],
+            &["*/*"],
+            &["text/*"],
+            &["text/event-stream;q=0"],
+            &["application/json, text/event-stream"],
+            // As a client sends it that can read anything.
+            &[
+                "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, \
+               multipart/mixed",
+            ],
+            &["text/event-stream;q=0.4, application/json;q=0.5"],
+        ] {
+            assert!(
+                !prefers_events(&headers(header::ACCEPT, accept)),
+                "{accept:?}"
+            );
         }
     }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use graphloom_vocab::{Error, ErrorCode};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
+use super::events::{self, Events};
 use crate::envelope::{self, Detail};
 use crate::log::OperationEvent;
 use crate::settings::UnauthorizedStatus;
@@ -30,6 +31,8 @@ pub(crate) enum Shape {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
+    /// What goes out instead of the body, as it comes.
+    pub(crate) events: Option<Events>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether compressing may still make it smaller.
     pub(crate) encoding: Encoding,
@@ -54,6 +57,7 @@ impl Reply {
         Self {
             status: StatusCode::OK,
             body,
+            events: None,
             headers: vec![(header::CONTENT_TYPE, content_type)],
             encoding: Encoding::Plain,
             operation: OperationEvent::default(),
@@ -159,12 +163,19 @@ impl Reply {
 
     /// The bytes that go out.
     pub(crate) fn into_response(self) -> Response<Body> {
-        let length = HeaderValue::from(self.body.len());
-        let mut response = Response::new(Body::from(self.body));
+        let (body, length) = match self.events {
+            Some(events) => (events::body(events), None),
+            None => {
+                let length = HeaderValue::from(self.body.len());
+                (Body::from(self.body), Some(length))
+            }
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.extend(self.headers);
-        headers.insert(header::CONTENT_LENGTH, length);
+        let length = length.map(|length| (header::CONTENT_LENGTH, length));
+        headers.extend(length);
         response
     }
 }

@@ -4,6 +4,7 @@
 
 use http::Method;
 
+use super::developer::DeveloperPage;
 use crate::settings::{Api, Console, HttpSettings};
 
 /// What answers a request.
@@ -16,6 +17,8 @@ pub(crate) enum Route {
     Version,
     Health,
     SourceHealth,
+    /// For admins.
+    Developer(DeveloperPage),
     ToConsole,
     /// What stands after `/console` in the path.
     Console(String),
@@ -55,6 +58,7 @@ pub(crate) fn route(method: &Method, path: &str, settings: &HttpSettings) -> Rou
         Route::Graphql(_) | Route::GraphqlGet => on(Api::Graphql),
         Route::Admin(_) => on(Api::Metadata),
         Route::Config => on(Api::Config),
+        Route::Developer(_) => on(Api::Developer),
         Route::ToConsole | Route::Console(_) => {
             on(Api::Metadata) && settings.console == Console::Enabled
         }
@@ -88,10 +92,13 @@ fn get(path: &str) -> Route {
         "/v1alpha1/config" => Route::Config,
         "/api/swagger/json" => Route::NotBuilt("the OpenAPI document"),
         "" => Route::ToConsole,
-        _ => match path.strip_prefix("/console") {
-            Some(rest) => Route::Console(rest.to_owned()),
-            None => Route::NotFound,
-        },
+        other => {
+            if let Some(rest) = path.strip_prefix("/console") {
+                return Route::Console(rest.to_owned());
+            }
+            let page = other.strip_prefix("/dev/").and_then(DeveloperPage::find);
+            page.map_or(Route::NotFound, Route::Developer)
+        }
     }
 }
 
@@ -123,6 +130,14 @@ mod tests {
         );
         assert_eq!(find(all, Method::GET, "/"), Route::ToConsole);
         assert_eq!(
+            find(
+                &["--enabled-apis=developer"],
+                Method::GET,
+                "/dev/subscriptions/extended/"
+            ),
+            Route::Developer(DeveloperPage::SubscriptionsExtended)
+        );
+        assert_eq!(
             find(all, Method::GET, "/console/a/b"),
             Route::Console("/a/b".to_owned())
         );
@@ -147,6 +162,8 @@ mod tests {
             ),
             (&["--enabled-apis=graphql"], Method::GET, "/v1alpha1/config"),
             (&[], Method::GET, "/console"),
+            (&[], Method::GET, "/dev/subscriptions"),
+            (&["--enabled-apis=developer"], Method::GET, "/dev/other"),
             (&[], Method::DELETE, "/v1/graphql"),
             (&[], Method::GET, "/nowhere"),
         ] {

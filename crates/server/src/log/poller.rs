@@ -1,6 +1,6 @@
 //! `livequery-poller-log`: what pollers of live queries did, in v2's words.
 
-use graphloom_subscribe::{BatchReport, PollReport};
+use graphloom_subscribe::{BatchReport, PollReport, SubscriptionKind};
 use graphloom_vocab::Json;
 use serde_json::json;
 
@@ -14,7 +14,10 @@ impl Logs {
         }
         let batches: Vec<_> = report.batches.iter().map(batch).collect();
         let detail = json!({
-            "kind": "live-query",
+            "kind": match report.kind {
+                SubscriptionKind::Live => "live-query",
+                SubscriptionKind::Stream => "streaming",
+            },
             "poller_id": report.poller_id.to_string(),
             "source": report.plan.source.as_str(),
             "role": report.role.as_str(),

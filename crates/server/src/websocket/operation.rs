@@ -8,17 +8,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use graphloom_execute::GraphqlRequest;
-use graphloom_subscribe::{Subscription, SubscriptionKind, Update};
+use graphloom_subscribe::{Subscription, Update};
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::connection::{ErrorStyle, Outgoing};
 use super::protocol::Protocol;
 use crate::envelope::{self, Detail};
+use crate::follow::Followed;
 use crate::http::App;
 use crate::log::{OperationOutcome, SocketEvent, SocketEventKind};
 use crate::services::Started;
@@ -67,14 +67,14 @@ impl Operation {
         outbox: &mpsc::Sender<Outgoing>,
     ) -> Result<Vec<String>> {
         self.app.services.admit(&self.session, self.ip, 1)?;
-        match self.start().await? {
+        let services = &self.app.services;
+        match services.start(&self.session, &self.request).await? {
             Started::Answer(executed) => {
                 let statements = &executed.statements;
                 self.app.logs.query(request_id, &self.request, statements);
                 self.log(request_id, OperationOutcome::Completed);
-                let payload = envelope::graphql_data(&executed.data);
                 Ok(vec![
-                    self.protocol.data(&self.id, &payload),
+                    self.protocol.data(&self.id, &executed.data),
                     complete_message(&self.id),
                 ])
             }
@@ -85,10 +85,6 @@ impl Operation {
                 self.follow(subscription, outbox).await
             }
         }
-    }
-
-    async fn start(&self) -> Result<Started> {
-        self.app.services.start(&self.session, &self.request).await
     }
 
     /// A place for one more subscription, if there is one.
@@ -111,50 +107,33 @@ impl Operation {
     /// Each message waits until the socket takes it; meanwhile only the latest result is kept.
     async fn follow(
         &self,
-        mut subscription: Subscription,
+        subscription: Subscription,
         outbox: &mpsc::Sender<Outgoing>,
     ) -> Result<Vec<String>> {
+        let services = self.app.services.as_ref();
+        // Where a change of metadata closes sockets, there is nothing to follow.
         let keeps = self.app.websocket.on_metadata_change == OnMetadataChange::Keep;
-        let mut generations = self.app.services.generations().filter(|_| keeps);
-        if let Some(generations) = &mut generations
-            && *generations.borrow_and_update() != subscription.generation()
+        let generations = services.generations().filter(|_| keeps);
+        let mut followed = Followed::new(subscription, generations);
+        while let Some(update) = followed
+            .next(services, &self.session, &self.request)
+            .await?
         {
-            // Replaced since the subscription was planned.
-            generations.mark_changed();
-        }
-        loop {
-            let update = tokio::select! {
-                update = subscription.next() => update,
-                () = changed(&mut generations) => {
-                    if subscription.kind() == SubscriptionKind::Stream {
-                        return Err(Error::new(
-                            ErrorCode::Unexpected,
-                            "metadata has changed: subscribe again from the last cursor",
-                        ));
-                    }
-                    match self.start().await? {
-                        Started::Live(mut anew) => {
-                            anew.continue_from(&subscription);
-                            subscription = anew;
-                        }
-                        Started::Answer(_) => return Ok(vec![complete_message(&self.id)]),
-                    }
-                    continue;
-                }
-            };
-            let message = Outgoing::Text(self.protocol.data(&self.id, &self.payload(&update)));
+            let message = Outgoing::Text(self.message(&update));
             if outbox.send(message).await.is_err() {
                 return Ok(Vec::new());
             }
         }
+        Ok(vec![complete_message(&self.id)])
     }
 
-    fn payload(&self, update: &Update) -> Bytes {
+    fn message(&self, update: &Update) -> String {
         match update {
-            Update::Data { data, .. } => envelope::graphql_data(data),
+            Update::Data { data, .. } => self.protocol.data(&self.id, data),
             Update::Failed(error) => {
                 let error = error_json(ErrorStyle::Graphql, error);
-                envelope::text(&envelope::graphql_errors(error))
+                let payload = envelope::text(&envelope::graphql_errors(error));
+                self.protocol.answer(&self.id, &payload)
             }
         }
     }
@@ -166,7 +145,7 @@ impl Operation {
             (Protocol::Legacy, Phase::Execution) => {
                 let payload = json!({ "data": null, "errors": [json] }).to_string();
                 vec![
-                    self.protocol.data(id, payload.as_bytes()),
+                    self.protocol.answer(id, payload.as_bytes()),
                     complete_message(id),
                 ]
             }
@@ -197,17 +176,6 @@ impl Operation {
                 outcome,
             },
         });
-    }
-}
-
-/// Waits for another schema to be served; for ever if none can be.
-async fn changed(generations: &mut Option<watch::Receiver<u64>>) {
-    let is_open = match generations {
-        Some(generations) => generations.changed().await.is_ok(),
-        None => false,
-    };
-    if !is_open {
-        std::future::pending::<()>().await;
     }
 }
 

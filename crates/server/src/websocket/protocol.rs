@@ -68,16 +68,36 @@ impl Protocol {
         }
     }
 
-    /// A result, whose `payload` is JSON text already.
-    pub(crate) fn data(self, id: &str, payload: &[u8]) -> String {
+    /// A message with this `payload`, which is JSON text already.
+    pub(crate) fn answer(self, id: &str, payload: &[u8]) -> String {
+        self.enclose(id, ["", ""], payload)
+    }
+
+    /// A message with the text of a result's `data`. It is copied once, and not looked into.
+    pub(crate) fn data(self, id: &str, data: &[u8]) -> String {
+        self.enclose(id, [r#"{"data":"#, "}"], data)
+    }
+
+    fn enclose(self, id: &str, [before, after]: [&str; 2], text: &[u8]) -> String {
         let kind = match self {
             Self::Legacy => "data",
             Self::Transport => "next",
         };
         let id = Json::from(id).to_string();
         // What Postgres and we write is UTF-8; anything else could not be a text frame.
-        let payload = String::from_utf8_lossy(payload);
-        format!(r#"{{"type":"{kind}","id":{id},"payload":{payload}}}"#)
+        let text = String::from_utf8_lossy(text);
+        let head = [
+            r#"{"type":""#,
+            kind,
+            r#"","id":"#,
+            &id,
+            r#","payload":"#,
+            before,
+        ];
+        let parts = head.into_iter().chain([&*text, after, "}"]);
+        let mut message = String::with_capacity(parts.clone().map(str::len).sum());
+        message.extend(parts);
+        message
     }
 }
 
@@ -333,13 +353,12 @@ mod tests {
     #[test]
     fn results_are_wrapped_as_they_are() {
         assert_eq!(
-            Protocol::Transport.data("a\"b", b"{\"data\":{\"n\":1.10}}"),
+            Protocol::Transport.data("a\"b", b"{\"n\":1.10}"),
             r#"{"type":"next","id":"a\"b","payload":{"data":{"n":1.10}}}"#
         );
-        assert!(
-            Protocol::Legacy
-                .data("1", b"{}")
-                .starts_with(r#"{"type":"data""#)
+        assert_eq!(
+            Protocol::Legacy.answer("1", b"{\"errors\":[]}"),
+            r#"{"type":"data","id":"1","payload":{"errors":[]}}"#
         );
     }
 }

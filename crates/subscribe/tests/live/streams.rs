@@ -3,7 +3,7 @@
 use graphloom_vocab::Session;
 use serde_json::{Value, json};
 
-use crate::world::{World, next, table, until};
+use crate::world::{World, next, table, until, user};
 
 const EVENTS: &str = "
     CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL, kind text);
@@ -62,6 +62,37 @@ async fn rows_that_are_equal_come_together() {
     let mut rows = world.admin(query, json!({})).await;
     let both = next(&mut rows).await;
     assert!(both == ids(&[6, 7]) || both == ids(&[7, 6]), "{both}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roles_limit_bounds_batches_and_loses_no_row() {
+    let sql = "
+        CREATE TABLE events (id int PRIMARY KEY, at timestamptz NOT NULL, kind text);
+        INSERT INTO events SELECT i, CASE WHEN i <= 5 THEN '2024-01-01' ELSE '2024-01-02' END::timestamptz, 'k'
+        FROM generate_series(1, 6) i;";
+    let permission = json!({"columns": ["id", "at"], "filter": {}, "limit": 2});
+    let tables = json!([{
+        "table": {"schema": "public", "name": "events"},
+        "select_permissions": [{"role": "user", "permission": permission}],
+    }]);
+    let world = World::new(sql, tables, json!([])).await;
+    let subscribe = async |cursor: &str| {
+        let query = format!(
+            "subscription {{ events_stream(batch_size: 4, cursor: {{initial_value: {{{cursor}}}}}) {{ id }} }}"
+        );
+        let subscribed = world.subscribe(&user("1"), &query, json!({})).await;
+        subscribed.unwrap()
+    };
+    let mut rows = subscribe("id: 0").await;
+    assert_eq!(next(&mut rows).await, ids(&[1, 2]));
+    assert_eq!(next(&mut rows).await, ids(&[3, 4]));
+    assert_eq!(next(&mut rows).await, ids(&[5, 6]));
+    // Those equal to the last one come along: there is no place between them to go on from.
+    let mut rows = subscribe("at: \"2023-01-01\"").await;
+    let batch = next(&mut rows).await;
+    let batch = batch["events_stream"].as_array().unwrap();
+    assert_eq!(batch.len(), 5);
+    assert_eq!(next(&mut rows).await, ids(&[6]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
