@@ -18,6 +18,7 @@ mod legacy;
 mod look;
 mod many;
 mod options;
+mod preview;
 mod rename;
 mod request;
 mod rule;
@@ -30,4 +31,5 @@ mod state;
 mod work;
 
 pub use options::{AdminEvent, AdminOptions, Changes, DefaultSource, NativeQueries, Observer};
+pub use preview::Preview;
 pub use service::{Admin, Health};

@@ -277,6 +277,13 @@ impl Engine {
         bind::bind(&schema, &document, operation, &request.variables, limits)
     }
 
+    /// Whether the role may run the request, as far as that is known without running it: nothing is asked of any
+    /// database. Errors are those of running it.
+    pub fn check(&self, session: &Session, request: &GraphqlRequest) -> Result<()> {
+        let snapshot = self.snapshot.load_full();
+        self.prepare(&snapshot, session, request).map(drop)
+    }
+
     /// Which kind of operation a request means, without running it.
     pub fn operation_kind(&self, request: &GraphqlRequest) -> Result<OperationKind> {
         let document = graphql::parse(&request.query, self.options.document)

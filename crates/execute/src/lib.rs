@@ -23,3 +23,4 @@ pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};
 pub use outside::Outside;
 pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};
+pub use run::read;

@@ -5,11 +5,14 @@
 use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use graphloom_pg::{Connection, PgError, Pool, Purpose};
+use graphloom_ir::SourceQuery;
+use graphloom_pg::{Connection, PgError, Pool, Purpose, Statement};
 use graphloom_plan::ResultShape;
-use graphloom_vocab::{Result, SourceName};
+use graphloom_vocab::{JsonObject, Result, Session, SourceName};
 
-use crate::operation::{OperationPlan, RootPlan, RootPlanValue, StatementStep, StepParameters};
+use crate::operation::{
+    OperationPlan, RootPlan, RootPlanValue, StatementStep, StepParameters, text,
+};
 
 /// Runs every statement in order and returns the `data` object.
 pub(crate) async fn run(
@@ -134,4 +137,22 @@ pub(crate) fn pool<'p>(
 ) -> Result<&'p Pool, PgError> {
     let missing = || PgError::unexpected(format!("source {source} has no connection pool"));
     pools.get(source).ok_or_else(missing)
+}
+
+/// Runs one bound query without variables on a source's pool, and gives its value as JSON.
+///
+/// Errors are those of a root field: `not-found` for a session variable that is not there, and Postgres' own.
+pub async fn read(session: &Session, pool: &Pool, query: &SourceQuery) -> Result<Bytes> {
+    let failed = |error: PgError| error.to_error(Purpose::Operation);
+    let plan = graphloom_plan::plan(query);
+    let none = JsonObject::new();
+    let values = plan.parameters.iter();
+    let values: Result<StepParameters> = values.map(|value| text(value, session, &none)).collect();
+    let values = values?;
+    let values: Vec<_> = values.iter().map(Option::as_deref).collect();
+    let mut connection = pool.get().await.map_err(failed)?;
+    let statement = Statement::new(plan.sql.text());
+    let rows = connection.query_json_rows(&statement, &values).await;
+    let first = rows.map_err(failed)?.pop().flatten();
+    Ok(first.unwrap_or(Bytes::from_static(b"null")))
 }

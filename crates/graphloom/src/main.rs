@@ -7,6 +7,7 @@ mod dev;
 mod doctor;
 mod local;
 mod occupant;
+mod permissions;
 mod sample;
 mod secret;
 mod track;
@@ -59,6 +60,20 @@ const COMMANDS: &[Command] = &[
         run: doctor::run,
     },
     Command {
+        name: "permissions test",
+        about: "Try what roles are expected to see and do, in transactions that are rolled back",
+        words: "<file or folder>...",
+        options: permissions::test::OPTIONS,
+        run: permissions::test::run,
+    },
+    Command {
+        name: "permissions why",
+        about: "Say which part of a permission keeps a role from a row",
+        words: "",
+        options: permissions::why::OPTIONS,
+        run: permissions::why::run,
+    },
+    Command {
         name: "version",
         about: "Print the version",
         words: "",
@@ -71,11 +86,16 @@ fn main() -> ExitCode {
     match start() {
         Ok(code) => code,
         Err(message) => {
-            // Nobody is left to tell if this fails.
-            writeln!(std::io::stderr(), "Fatal Error: {message}").ok();
+            complain(&message);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells why a command could not do what it is for.
+fn complain(message: &str) {
+    // Nobody is left to tell if this fails.
+    writeln!(std::io::stderr(), "Fatal Error: {message}").ok();
 }
 
 fn start() -> Result<ExitCode, String> {

@@ -20,7 +20,7 @@ use crate::services::Services;
 use crate::settings::{Api, Settings};
 use crate::version;
 
-pub use crate::wiring::wire;
+pub use crate::wiring::{engine_options, preview, wire};
 
 /// Why the server does not start. Printed after `Fatal Error: `; holds no secret.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, NativeQueries};
+use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, NativeQueries, Preview};
 use graphloom_execute::{Engine, EngineOptions, Outside};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
@@ -41,12 +41,7 @@ pub async fn wire(
         client: settings.outbound.clone(),
         environment: environment.clone(),
     };
-    let engine = Engine::new(EngineOptions {
-        allow_list: settings.http.reported.allow_list,
-        ..EngineOptions::default()
-    })
-    .with_outside(outside);
-    let engine = Arc::new(engine);
+    let engine = Arc::new(Engine::new(engine_options(settings)).with_outside(outside));
     let options = admin_options(settings, environment, logs);
     let admin = Admin::start(options, store, engine.clone()).await;
     let admin = admin.map_err(|error| {
@@ -70,6 +65,14 @@ pub async fn wire(
     Ok(Arc::new(Wired { engine, admin, hub }))
 }
 
+/// What the engine is told.
+pub fn engine_options(settings: &Settings) -> EngineOptions {
+    EngineOptions {
+        allow_list: settings.http.reported.allow_list,
+        ..EngineOptions::default()
+    }
+}
+
 /// How subscriptions are polled, as `/v1alpha1/config` tells it.
 fn polling(reported: &Reported) -> Options {
     let polling = |(batch_size, interval_ms): (u64, u64)| {
@@ -82,11 +85,11 @@ fn polling(reported: &Reported) -> Options {
     }
 }
 
-async fn open_store(
+/// The pool of the metadata database.
+fn metadata_pool(
     settings: &DatabaseSettings,
     environment: &HashMap<String, String>,
-    logs: &Logs,
-) -> Result<Store, Fatal> {
+) -> Result<Pool, Fatal> {
     let lookup = |name: &str| environment.get(name).cloned();
     let connect = ConnectionOptions::parse_with(&settings.metadata_url, &lookup);
     let connect = connect
@@ -98,9 +101,18 @@ async fn open_store(
         connect_retries: u32::try_from(settings.retries).unwrap_or(u32::MAX),
         ..PoolOptions::default()
     };
-    let database = connect.redacted();
+    Ok(Pool::new(connect, pool))
+}
+
+async fn open_store(
+    settings: &DatabaseSettings,
+    environment: &HashMap<String, String>,
+    logs: &Logs,
+) -> Result<Store, Fatal> {
+    let pool = metadata_pool(settings, environment)?;
+    let database = pool.connection_options().redacted();
     let initial = Metadata::default().to_json();
-    let opened = Store::open(Pool::new(connect, pool), InstanceId::random(), &initial).await;
+    let opened = Store::open(pool, InstanceId::random(), &initial).await;
     let opened = opened.map_err(|error| Fatal::Services(error.to_string()))?;
     let info = json!({
         "database": database,
@@ -111,6 +123,28 @@ async fn open_store(
     });
     logs.startup(Level::Info, "metadata_database", info);
     Ok(opened.store)
+}
+
+/// What `serve` would serve, without serving it: of this document or else of the stored one. Nothing is changed
+/// anywhere.
+pub async fn preview(
+    settings: &Settings,
+    environment: HashMap<String, String>,
+    document: Option<Json>,
+    logs: &Logs,
+) -> Result<Preview, Fatal> {
+    let document = match document {
+        Some(document) => document,
+        None => {
+            let pool = metadata_pool(&settings.database, &environment)?;
+            let found = Store::peek(&pool).await;
+            let found = found.map_err(|error| Fatal::Services(error.to_string()))?;
+            found.unwrap_or(Json::Null)
+        }
+    };
+    let options = admin_options(settings, environment, logs);
+    let preview = Preview::of(options, &document).await;
+    preview.map_err(|error| Fatal::Services(format!("metadata: {}", error.message())))
 }
 
 fn admin_options(

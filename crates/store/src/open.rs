@@ -78,6 +78,20 @@ impl Store {
         store.current_version().await?;
         Ok(Opened { store, origin })
     }
+
+    /// The document of a metadata database and nothing else; `None`: there is no catalog. Nothing is created.
+    pub async fn peek(pool: &Pool) -> Result<Option<Json>, StoreError> {
+        let mut connection = pool.get().await?;
+        let found = inspect(&mut connection).await?;
+        if !found.has_version_table {
+            return Ok(None);
+        }
+        check_version(&mut connection, &found.identity).await?;
+        drop(connection);
+        let store = Self::new(pool.clone(), InstanceId::random(), found.identity);
+        let stored = store.load().await?;
+        Ok(Some(stored.document))
+    }
 }
 
 /// Looks at Postgres' own catalog only, which needs no privilege on ours.

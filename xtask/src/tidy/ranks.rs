@@ -41,6 +41,7 @@ pub(crate) const RANKS: &[(&str, Rank)] = &[
     ("execute", Rank::Level(5)),
     ("admin", Rank::Level(6)),
     ("subscribe", Rank::Level(6)),
+    ("permissions", Rank::Level(6)),
     ("server", Rank::Level(7)),
     ("managed", Rank::Level(7)),
     ("graphloom", Rank::Level(8)),
@@ -144,7 +145,11 @@ pub(crate) const OWNERS: &[(&str, &[&str], &str)] = &[
         &["server", "graphloom"],
         "options belong to the outside",
     ),
-    ("serde_norway", &["metadata"], "YAML is a form of metadata"),
+    (
+        "serde_norway",
+        &["metadata", "permissions"],
+        "YAML is a form of metadata and of expectations",
+    ),
     (
         "rust-embed",
         &["console", "server"],
