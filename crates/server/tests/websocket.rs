@@ -14,6 +14,8 @@ use support::{Reply, Running};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 const LEGACY: &str = "graphql-ws";
@@ -118,6 +120,21 @@ async fn the_protocol_is_negotiated() {
         let (_, response) = connect_async(request).await.unwrap();
         let name = response.headers().get("sec-websocket-protocol");
         assert_eq!(name.map(|name| name.to_str().unwrap()), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_farewell_is_answered() {
+    let server = Running::start(&[]).await;
+    for protocol in [LEGACY, TRANSPORT] {
+        let mut socket = Socket::ready(&server, protocol).await;
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "goodbye".into(),
+        };
+        let close = Message::Close(Some(frame));
+        socket.0.send(close).await.unwrap();
+        assert_eq!(socket.closed().await, (1000, "goodbye".to_owned()));
     }
 }
 

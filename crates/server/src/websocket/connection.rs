@@ -27,7 +27,7 @@ use crate::log::{OperationOutcome, SocketEvent, SocketEventKind};
 
 /// How long a client may take to read one message before its socket is given up.
 const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long a client may take to answer our close frame.
+/// How long a client may take to answer our close frame, or to take ours that answers its own.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A session that lives longer counts as living this long: a year.
 const SESSION_MAX_S: u64 = 365 * 24 * 60 * 60;
@@ -208,7 +208,11 @@ impl Connection {
                     Ok(Message::Text(text)) => self.receive(text.as_bytes(), sink, &outbox).await?,
                     Ok(Message::Binary(bytes)) => self.receive(&bytes, sink, &outbox).await?,
                     Ok(Message::Ping(_) | Message::Pong(_)) => Next::Stay,
-                    Ok(Message::Close(_)) => return None,
+                    Ok(Message::Close(_)) => {
+                        // The library has written the answer, and waits for somebody to send it.
+                        timeout(CLOSE_TIMEOUT, sink.close()).await.ok();
+                        return None;
+                    }
                     Err(error) if is_too_long(&error) => {
                         return Some(Close::new(1009, "the message is too long"));
                     }
