@@ -5,15 +5,18 @@
 use std::collections::BTreeSet;
 
 use graphloom_catalog::{ForeignKey, Table};
+use graphloom_execute::Target;
 use graphloom_pg::{Scope, introspect_table_names, introspect_tables};
 use graphloom_schema::{Inconsistency, SchemaCache, SourceInfo, TableInfo};
 use graphloom_vocab::{
-    ColumnName, Error, ErrorCode, GraphqlName, Json, QualifiedTable, Result, RoleName, SourceName,
+    ColumnName, Error, ErrorCode, ErrorPath, GraphqlName, Json, QualifiedTable, Result, RoleName,
+    SourceName,
 };
 use serde_json::json;
 
 use crate::command::TableId;
 use crate::error::{inconsistent_source, no_table};
+use crate::source::parse_template;
 use crate::work::Work;
 
 /// A command that only looks.
@@ -31,8 +34,20 @@ pub(crate) enum Look {
     TableInfo(TableId),
     /// `suggest_relationships`
     Suggest(Suggest),
+    /// `test_connection_template`
+    ConnectionTemplate(Box<TryTemplate>),
     /// `get_feature_flag`
     FeatureFlag(String),
+}
+
+/// Arguments of `test_connection_template`.
+#[derive(Clone, Debug)]
+pub(crate) struct TryTemplate {
+    pub(crate) source: SourceName,
+    /// `{"headers"?, "session"?, "query"?}`
+    pub(crate) request: Json,
+    /// `None`: the source's own.
+    pub(crate) template: Option<Json>,
 }
 
 /// Arguments of `suggest_relationships`.
@@ -63,11 +78,33 @@ pub(crate) async fn run(work: &Work, look: Look) -> Result<Json> {
         Look::SourceTables(source) => source_tables(work, &source).await,
         Look::TableInfo(id) => table_info(work, &id).await,
         Look::Suggest(suggest) => Ok(suggestions(work.source(&suggest.source)?, &suggest)),
+        Look::ConnectionTemplate(attempt) => try_template(work, &attempt),
         Look::FeatureFlag(name) => Err(Error::new(
             ErrorCode::NotFound,
             format!("there is no feature flag {name:?}"),
         )),
     }
+}
+
+/// Where a request would go, without asking any database.
+fn try_template(work: &Work, attempt: &TryTemplate) -> Result<Json> {
+    let routes = work.runtime(&attempt.source)?.routes.as_ref();
+    let template = match &attempt.template {
+        Some(given) => parse_template(given).map_err(|failure| {
+            Error::parse_failed(failure.reason).at(ErrorPath::keys(&["connection_template"]))
+        })?,
+        None => {
+            let own = routes.and_then(|routes| routes.template.clone());
+            let none = || {
+                let message = "the source has no connection template, and none is given";
+                Error::new(ErrorCode::TemplateResolutionFailed, message)
+            };
+            own.ok_or_else(none)?
+        }
+    };
+    let members = routes.iter().flat_map(|routes| routes.members.keys());
+    let target = Target::resolve(&template, members.map(String::as_str), &attempt.request)?;
+    Ok(json!({"result": target.to_json()}))
 }
 
 /// What is served, by source, and what is not. Not v2's own representation, which nobody can rely on.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphloom_catalog::Catalog;
+use graphloom_execute::Routes;
 use graphloom_metadata::types::Source;
 use graphloom_pg::{PgError, PgErrorKind, Pool};
 use graphloom_vocab::{QualifiedFunction, QualifiedTable};
@@ -20,6 +21,7 @@ use crate::options::NativeQueries;
 use read::Missing;
 pub(crate) use read::read_catalog;
 use settings::Resolved;
+pub(crate) use settings::parse_template;
 
 /// What of the process a source's settings need.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,8 @@ pub(crate) struct Environment {
 pub(crate) struct SourceRuntime {
     /// The pool, if the settings could be resolved.
     pub(crate) pool: Option<Pool>,
+    /// Its other databases, if it has any.
+    pub(crate) routes: Option<Arc<Routes>>,
     /// What it was found to have, or why it cannot be used.
     pub(crate) catalog: Result<Arc<Catalog>, SourceFailure>,
     /// The names that were asked for, so that a name the database does not have is asked for once.
@@ -160,21 +164,24 @@ impl SourceRuntime {
         };
         let kept = before.filter(|before| {
             let pool = before.pool.as_ref();
-            pool.is_some_and(|pool| resolved.is_of(pool))
+            pool.is_some_and(|pool| resolved.primary.is_of(pool))
         });
-        match kept {
+        let routes = resolved.routes(before.and_then(|before| before.routes.as_ref()));
+        let runtime = match kept {
             Some(kept) => kept.update(source, reread, environment).await,
             None => {
-                let pool = Pool::new(resolved.connect, resolved.pool);
+                let pool = Pool::new(resolved.primary.connect, resolved.primary.pool);
                 Self::read(pool, source, environment).await
             }
-        }
+        };
+        Self { routes, ..runtime }
     }
 
     /// The same with a catalog that was read elsewhere (inside a transaction of `run_sql`).
     pub(crate) fn with_catalog(&self, catalog: Catalog, source: &Source) -> Self {
         Self {
             pool: self.pool.clone(),
+            routes: self.routes.clone(),
             catalog: Ok(Arc::new(catalog)),
             known: Arc::new(source.tables.keys().cloned().collect()),
         }
@@ -183,6 +190,7 @@ impl SourceRuntime {
     fn failed(pool: Option<Pool>, failure: SourceFailure) -> Self {
         Self {
             pool,
+            routes: None,
             catalog: Err(failure),
             known: Arc::default(),
         }
@@ -196,6 +204,7 @@ impl SourceRuntime {
         match read.await {
             Ok(catalog) => Self {
                 pool: Some(pool),
+                routes: None,
                 catalog: Ok(Arc::new(catalog)),
                 known: Arc::new(source.tables.keys().cloned().collect()),
             },
@@ -242,6 +251,14 @@ impl SourceFailure {
             reason: reason.into(),
             message: None,
             is_away: false,
+        }
+    }
+
+    /// The same, of a part of the settings.
+    fn in_part(self, part: &str) -> Self {
+        Self {
+            reason: format!("{part}: {}", self.reason),
+            ..self
         }
     }
 

@@ -82,10 +82,15 @@ impl Candidate {
             let pool = sources.get(name)?.pool.clone()?;
             Some((name.clone(), pool))
         });
+        let routes = sources.iter().filter_map(|(name, source)| {
+            let routes = source.routes.clone()?;
+            Some((name.clone(), routes))
+        });
         let snapshot = Snapshot {
             generation: workshop.generation,
             pools: pools.collect(),
             schema: schema.into(),
+            routes: routes.collect(),
         };
         Self {
             metadata,

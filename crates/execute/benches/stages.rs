@@ -150,6 +150,7 @@ impl World {
         let schema = build(&metadata, &catalogs, Settings::default());
         assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
         let snapshot = Arc::new(Snapshot {
+            routes: HashMap::new(),
             generation: 1,
             schema: schema.into(),
             pools: HashMap::from([(source, pool)]),

@@ -16,8 +16,9 @@ use crate::guard::{self, TimeLimit, exceeded};
 use crate::operation::OperationPlan;
 use crate::plan_cache::{PlanCache, PlanKey};
 use crate::rate::Rates;
+use crate::route::{self, RouteRequest};
 use crate::tagged::OperationTags;
-use crate::{Executed, GraphqlRequest, Live, Outside, Transport, mutation, run};
+use crate::{Executed, GraphqlRequest, Live, Outside, Routes, Transport, mutation, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub schema: Arc<SchemaCache>,
     /// One pool per source that can be served.
     pub pools: HashMap<SourceName, graphloom_pg::Pool>,
+    /// Of the sources that have more databases than one.
+    pub routes: HashMap<SourceName, Arc<Routes>>,
 }
 
 /// Ceilings and sizes of the engine.
@@ -168,13 +171,19 @@ impl Engine {
         let (plan, variables) = self.prepare(snapshot, session, request)?;
         // Again here: a cached plan may have been made for another method.
         check_method(plan.kind, request.transport)?;
+        let routed = RouteRequest {
+            session,
+            request,
+            plan: &plan,
+        };
+        let pools = route::pools(&snapshot.pools, &snapshot.routes, &routed)?;
         if let Some(live) = &plan.live {
             return Ok(Started::Live(Live {
                 values: live.values(session, &variables)?,
                 role: session.role.clone(),
                 time_limit: TimeLimit::of(snapshot, session),
                 generation: snapshot.generation,
-                pool: run::pool(&snapshot.pools, &live.source)
+                pool: run::pool(&pools, &live.source)
                     .map_err(|error| error.to_error(Purpose::Operation))?
                     .clone(),
                 plan: Arc::clone(live),
@@ -185,7 +194,7 @@ impl Engine {
                 let inner = mutation::Request {
                     session,
                     variables: &variables,
-                    pools: &snapshot.pools,
+                    pools: &pools,
                     caller: &request.caller,
                     outside: self.outside.as_ref(),
                     request_id: request.request_id.as_deref(),
@@ -197,7 +206,7 @@ impl Engine {
             _ => {
                 let parameters = plan.parameters(session, &variables)?;
                 let id = request.request_id.as_deref();
-                run::run(&plan, &parameters, &snapshot.pools, id).await?
+                run::run(&plan, &parameters, &pools, id).await?
             }
         };
         Ok(Started::Answer(Executed {
@@ -237,6 +246,9 @@ impl Engine {
         let mut plan = OperationPlan::new(&bound, rules);
         plan.check_parameters()?;
         self.tag(&mut plan, snapshot, request);
+        if !snapshot.routes.is_empty() {
+            plan.operation_name = self.operation_name(request);
+        }
         Ok(plan)
     }
 
@@ -252,6 +264,14 @@ impl Engine {
             let config = sources.get(source)?.query_tags?;
             Some(tags.as_ref()?.of_field(config, field_name))
         });
+    }
+
+    /// The name of the operation that a request runs.
+    fn operation_name(&self, request: &GraphqlRequest) -> Option<String> {
+        let document = graphql::parse(&request.query, self.options.document).ok()?;
+        let name = request.operation_name.as_deref();
+        let operation = bind::select_operation(&document, name).ok()?;
+        operation.name.as_ref().map(ToString::to_string)
     }
 
     /// Text to bound operation. `check` refuses kinds of operations.

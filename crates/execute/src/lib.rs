@@ -13,6 +13,7 @@ mod outside;
 mod plan_cache;
 mod rate;
 mod request;
+mod route;
 mod run;
 mod tagged;
 
@@ -23,4 +24,5 @@ pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};
 pub use outside::Outside;
 pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};
+pub use route::{Routes, Target};
 pub use run::read;

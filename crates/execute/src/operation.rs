@@ -19,6 +19,8 @@ use crate::tagged::{FieldTags, TaggedStatement};
 #[derive(Debug)]
 pub(crate) struct OperationPlan {
     pub(crate) kind: OperationKind,
+    /// Its name in the document, if a connection template may want it.
+    pub(crate) operation_name: Option<String>,
     pub(crate) rules: VariableRules,
     pub(crate) premise: Premise,
     pub(crate) roots: Vec<RootPlan>,
@@ -65,6 +67,7 @@ impl OperationPlan {
         };
         Self {
             kind: operation.kind,
+            operation_name: None,
             rules,
             premise: operation.premise.clone(),
             roots,
@@ -141,6 +144,18 @@ impl OperationPlan {
             }
         });
         steps
+    }
+
+    /// The sources its statements are of; one may come more than once.
+    pub(crate) fn sources(&self) -> Vec<&SourceName> {
+        let mut sources: Vec<_> = self.live.iter().map(|live| &live.source).collect();
+        collect(&self.roots, &mut |root| match &root.value {
+            RootPlanValue::Statement(step) => sources.push(&step.source),
+            RootPlanValue::Mutation(step) => sources.push(&step.source),
+            RootPlanValue::Constant(_) | RootPlanValue::Namespace(_) => {}
+        });
+        sources.dedup();
+        sources
     }
 
     /// Whether all that is asked for is written to one source, so that it stands or falls together.

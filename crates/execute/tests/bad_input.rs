@@ -185,6 +185,7 @@ impl World {
         assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
         let engine = Engine::default();
         engine.replace(Arc::new(Snapshot {
+            routes: HashMap::new(),
             generation: 1,
             schema: schema.into(),
             pools: HashMap::from([(source, pool)]),

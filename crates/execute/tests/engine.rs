@@ -63,6 +63,7 @@ impl World {
         assert!(schema.is_consistent(), "{:?}", schema.inconsistencies);
         let pools = HashMap::from([(source, self.pool.clone())]);
         self.engine.replace(Arc::new(Snapshot {
+            routes: HashMap::new(),
             generation,
             schema: schema.into(),
             pools,

@@ -44,6 +44,8 @@ impl World {
             pools: pools
                 .map(|(name, rehearsal)| (name.clone(), rehearsal.pool().clone()))
                 .collect(),
+            // Everything happens in the one transaction that is rolled back, on the primary.
+            routes: HashMap::new(),
         };
         // Nothing outside is called: what a webhook does cannot be taken back.
         let engine = Engine::new(self.options);

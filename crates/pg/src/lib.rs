@@ -35,7 +35,7 @@ pub use introspect::{
     introspect_named_types, introspect_table_names, introspect_tables,
 };
 pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
-pub use pool::{Pool, PoolOptions, PoolStatus, StatementMode};
+pub use pool::{Pool, PoolId, PoolOptions, PoolStatus, StatementMode};
 pub use rehearsal::Rehearsal;
 pub use simple::{SimpleOutcome, TextTable};
 pub use sqlstate::SqlState;

@@ -181,6 +181,8 @@ pub(crate) struct TlsOptions {
     pub(crate) roots: Option<Roots>,
     pub(crate) certificate: Option<PemSource>,
     pub(crate) key: Option<PemSource>,
+    /// Of an encrypted key.
+    pub(crate) key_password: Option<Secret>,
     pub(crate) negotiation: Negotiation,
     pub(crate) versions: Versions,
 }
@@ -211,6 +213,8 @@ pub struct SslOverrides {
     pub certificate: Option<PemSource>,
     /// `sslkey`
     pub key: Option<PemSource>,
+    /// `sslpassword`
+    pub key_password: Option<String>,
 }
 
 /// Text that is never shown.
@@ -320,6 +324,9 @@ impl ConnectionOptions {
         }
         if overrides.key.is_some() {
             self.tls.key = overrides.key;
+        }
+        if let Some(password) = overrides.key_password {
+            self.tls.key_password = Some(Secret(password));
         }
         self
     }

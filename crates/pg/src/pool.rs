@@ -5,7 +5,7 @@
 //! first. Nothing is asked of the server on checkout; the driver notices by itself when a connection
 //! ends. Read next: `connection.rs`.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -84,11 +84,23 @@ pub struct PoolStatus {
     pub waiting: usize,
 }
 
+/// Tells pools apart; clones have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PoolId(u64);
+
+impl PoolId {
+    fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// A pool of connections; clones share it.
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
 
 struct Shared {
+    id: PoolId,
     connect: ConnectionOptions,
     options: PoolOptions,
     places: Arc<Semaphore>,
@@ -129,6 +141,7 @@ impl Pool {
     fn of_kind(connect: ConnectionOptions, options: PoolOptions, kind: PoolKind) -> Self {
         let places = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
+            id: PoolId::next(),
             connect,
             options,
             places: Arc::new(Semaphore::new(places)),
@@ -142,6 +155,11 @@ impl Pool {
     /// Whether a rehearsal's transaction was begun.
     pub(crate) fn has_begun(&self) -> bool {
         matches!(&self.0.kind, PoolKind::Rehearsal(begun) if begun.load(Ordering::Relaxed))
+    }
+
+    /// Which pool it is.
+    pub fn id(&self) -> PoolId {
+        self.0.id
     }
 
     /// The level that transactions are begun at.

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use pkcs8::{EncryptedPrivateKeyInfo, SecretDocument};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
@@ -19,7 +20,9 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::options::{Negotiation, OptionsError, PemSource, Roots, SslMode, TlsOptions, Versions};
+use crate::options::{
+    Negotiation, OptionsError, PemSource, Roots, Secret, SslMode, TlsOptions, Versions,
+};
 
 /// Postgres's protocol name in TLS, needed when TLS comes first (`sslnegotiation=direct`).
 const ALPN: &[u8] = b"postgresql";
@@ -59,7 +62,7 @@ fn client_key(
     let chain = certificates(certificate, OptionsError::Certificate)?;
     let key = provider
         .key_provider
-        .load_private_key(private_key(key)?)
+        .load_private_key(private_key(key, options.key_password.as_ref())?)
         .map_err(|error| OptionsError::PrivateKey(error.to_string()))?;
     Ok(Some(Arc::new(SingleCertAndKey::from(CertifiedKey::new(
         chain, key,
@@ -141,16 +144,33 @@ fn certificates(
     Ok(found)
 }
 
-fn private_key(source: &PemSource) -> Result<PrivateKeyDer<'static>, OptionsError> {
+fn private_key(
+    source: &PemSource,
+    password: Option<&Secret>,
+) -> Result<PrivateKeyDer<'static>, OptionsError> {
     let (pem, name) = read(source).map_err(OptionsError::PrivateKey)?;
-    let is_encrypted = pem.windows(9).any(|word| word == b"ENCRYPTED");
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
-        OptionsError::PrivateKey(if is_encrypted {
-            format!("{name} is encrypted; decrypt it (openssl pkey -in KEY -out NEW)")
-        } else {
-            format!("{name} has no private key in PEM format")
-        })
-    })
+    if let Ok(key) = PrivateKeyDer::from_pem_slice(&pem) {
+        return Ok(key);
+    }
+    let failed = |what| OptionsError::PrivateKey(format!("{name} {what}"));
+    let text = std::str::from_utf8(&pem).unwrap_or_default();
+    let Some(start) = text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") else {
+        return Err(failed(match text.contains("ENCRYPTED") {
+            true => {
+                "is encrypted in an old way; convert it (openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW)"
+            }
+            false => "has no private key in PEM format",
+        }));
+    };
+    let Some(Secret(password)) = password else {
+        return Err(failed("is encrypted: it needs sslpassword"));
+    };
+    let (_, document) = SecretDocument::from_pem(text[start..].trim_end())
+        .map_err(|_| failed("has no private key in PEM format"))?;
+    let key = EncryptedPrivateKeyInfo::try_from(document.as_bytes())
+        .and_then(|key| key.decrypt(password))
+        .map_err(|_| failed("cannot be decrypted with the given sslpassword"))?;
+    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
 }
 
 /// The bytes, and what to call the source in errors.

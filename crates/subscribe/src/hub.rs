@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use graphloom_execute::Live;
-use graphloom_pg::{Purpose, Statement};
+use graphloom_pg::{PoolId, Purpose, Statement};
 use graphloom_vocab::{Result, RoleName, SourceName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
@@ -33,7 +33,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     pollers: HashMap<Shape, Running>,
-    sources: HashMap<(SourceName, u64), Weak<Source>>,
+    sources: HashMap<(SourceName, u64, PoolId), Weak<Source>>,
 }
 
 /// What subscriptions must have in common to share a statement.
@@ -43,6 +43,8 @@ struct Shape {
     source: SourceName,
     role: RoleName,
     statement: Statement,
+    /// Of the pool: a source may have several databases.
+    database: PoolId,
 }
 
 struct Running {
@@ -130,6 +132,7 @@ impl Hub {
             source: live.plan.source.clone(),
             role: live.role.clone(),
             statement: live.plan.statement.clone(),
+            database: live.pool.id(),
         };
         if !self.knows(&shape, &live.values) {
             check(&live).await?;
@@ -226,10 +229,8 @@ impl Hub {
                 self.0.options.check_interval(),
             ))
         };
-        match state
-            .sources
-            .entry((live.plan.source.clone(), live.generation))
-        {
+        let key = (live.plan.source.clone(), live.generation, live.pool.id());
+        match state.sources.entry(key) {
             Entry::Occupied(mut known) => known.get().upgrade().unwrap_or_else(|| {
                 let source = start();
                 known.insert(Arc::downgrade(&source));

@@ -67,6 +67,7 @@ codes! {
     PostgresError = "postgres-error",
     PostgresMaxConnectionsError = "postgres-max-connections-error",
     StartFailed = "start-failed",
+    TemplateResolutionFailed = "template-resolution-failed",
     Timeout = "timeout",
     Unexpected = "unexpected",
     UnexpectedPayload = "unexpected-payload",

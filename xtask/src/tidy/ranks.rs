@@ -30,6 +30,7 @@ pub(crate) const RANKS: &[(&str, Rank)] = &[
     ("catalog", Rank::Level(1)),
     ("sql", Rank::Level(1)),
     ("console", Rank::Level(1)),
+    ("kriti", Rank::Level(1)),
     ("ir", Rank::Level(2)),
     ("schema", Rank::Level(3)),
     ("plan", Rank::Level(3)),

@@ -84,7 +84,6 @@ const SOURCE: &[&str] = &[
     "track_stored_procedure",
     "untrack_stored_procedure",
     "get_stored_procedure",
-    "test_connection_template",
 ];
 
 /// `/v1/query` with `version: 2`.

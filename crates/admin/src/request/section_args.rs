@@ -5,13 +5,13 @@
 
 use graphloom_metadata::decode::mismatch;
 use graphloom_metadata::{Decode, Fields};
-use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result};
+use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, SourceName};
 use serde_json::json;
 
 use super::args::{Decoder, cascade, source, table_id};
 use crate::apply::SectionChange;
 use crate::command::{Change, Command};
-use crate::look::{Look, Suggest, Tracked};
+use crate::look::{Look, Suggest, Tracked, TryTemplate};
 
 /// Commands of the document.
 pub(super) fn of_document(name: &str) -> Option<Decoder> {
@@ -51,6 +51,7 @@ pub(super) fn of_source(name: &str) -> Option<Decoder> {
         "get_source_tables" => source_tables,
         "get_table_info" => table_info,
         "suggest_relationships" => suggest,
+        "test_connection_template" => try_template,
         _ => return None,
     })
 }
@@ -426,6 +427,55 @@ fn source_tables(json: &Json) -> Result<Command> {
 fn table_info(json: &Json) -> Result<Command> {
     let mut fields = Fields::of(json, "GetTableInfo")?;
     Ok(Command::Look(Look::TableInfo(table_id(&mut fields)?)))
+}
+
+fn try_template(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "TestConnectionTemplate")?;
+    Ok(Command::Look(Look::ConnectionTemplate(Box::new(
+        TryTemplate {
+            source: fields
+                .optional("source_name")?
+                .unwrap_or_else(|| SourceName::new("default")),
+            request: fields.required_with("request_context", request_context)?,
+            template: fields.optional_with("connection_template", |json| Ok(json.clone()))?,
+        },
+    ))))
+}
+
+/// Names of headers and session variables in lower case, as templates see those of a request.
+fn request_context(json: &Json) -> Result<Json> {
+    let mut fields = Fields::of(json, "RequestContext")?;
+    let texts = |json: &Json| {
+        let mut texts = JsonObject::new();
+        for (name, value) in Fields::of(json, "Object")?.rest() {
+            texts.insert(name.to_lowercase(), String::decode(&value)?.into());
+        }
+        Ok(Json::Object(texts))
+    };
+    let none = || json!({});
+    let mut context = json!({
+        "headers": fields.optional_with("headers", texts)?.unwrap_or_else(none),
+        "session": fields.optional_with("session", texts)?.unwrap_or_else(none),
+    });
+    if let Some(query) = fields.optional_with("query", query_context)? {
+        context["query"] = query;
+    }
+    Ok(context)
+}
+
+fn query_context(json: &Json) -> Result<Json> {
+    let mut fields = Fields::of(json, "QueryContext")?;
+    let kind: String = fields.required("operation_type")?;
+    if !matches!(kind.as_str(), "query" | "mutation" | "subscription") {
+        let message =
+            "operation type can only be one of the following: query, mutation or subscription";
+        return Err(Error::parse_failed(message));
+    }
+    let mut query = json!({"operation_type": kind});
+    if let Some(name) = fields.optional::<String>("operation_name")? {
+        query["operation_name"] = name.into();
+    }
+    Ok(query)
 }
 
 fn suggest(json: &Json) -> Result<Command> {

@@ -1,8 +1,13 @@
 //! A source's configuration with every variable looked up: where to connect, and with which pool.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use graphloom_metadata::types::{DatabaseUrl, SourceConfiguration};
+use graphloom_execute::Routes;
+use graphloom_kriti::Template;
+use graphloom_metadata::Decode;
+use graphloom_metadata::types::{ConnectionInfo, DatabaseUrl, SourceConfiguration};
 use graphloom_pg::{
     ConnectionOptions, Isolation, PemSource, Pool, PoolOptions, SslMode, SslOverrides,
     StatementMode,
@@ -13,6 +18,15 @@ use super::{Environment, SourceFailure};
 
 /// A source's configuration with every variable looked up.
 pub(super) struct Resolved {
+    pub(super) primary: Endpoint,
+    replicas: Vec<Endpoint>,
+    members: BTreeMap<String, Endpoint>,
+    template: Option<Template>,
+}
+
+/// One database and how to talk to it.
+#[derive(Clone)]
+pub(super) struct Endpoint {
     pub(super) connect: ConnectionOptions,
     pub(super) pool: PoolOptions,
 }
@@ -22,11 +36,50 @@ impl Resolved {
         configuration: &SourceConfiguration,
         environment: &Environment,
     ) -> Result<Self, SourceFailure> {
-        if let Some(key) = GUARDS.iter().find(|key| has(&configuration.extra, key)) {
-            let reason = format!("the key \"{key}\" of a source's configuration is not built yet");
-            return Err(SourceFailure::settings(reason));
+        let extra = &configuration.extra;
+        Ok(Self {
+            primary: Endpoint::new(&configuration.connection_info, environment)?,
+            replicas: replicas(extra, environment)?,
+            members: members(extra, environment)?,
+            template: template(extra)?,
+        })
+    }
+
+    /// Where statements may go besides the primary, with the pools of `before` where nothing changed about them.
+    pub(super) fn routes(&self, before: Option<&Arc<Routes>>) -> Option<Arc<Routes>> {
+        if self.replicas.is_empty() && self.members.is_empty() && self.template.is_none() {
+            return None;
         }
-        let info = &configuration.connection_info;
+        if let Some(before) = before.filter(|before| self.has_made(before)) {
+            return Some(Arc::clone(before));
+        }
+        let known = || before.into_iter().flat_map(|before| before.pools());
+        let pool = |endpoint: &Endpoint| {
+            let kept = known().find(|pool| endpoint.is_of(pool)).cloned();
+            kept.unwrap_or_else(|| Pool::new(endpoint.connect.clone(), endpoint.pool.clone()))
+        };
+        let members = self.members.iter();
+        Some(Arc::new(Routes::new(
+            self.replicas.iter().map(pool).collect(),
+            members.map(|(name, at)| (name.clone(), pool(at))).collect(),
+            self.template.clone(),
+        )))
+    }
+
+    fn has_made(&self, routes: &Routes) -> bool {
+        let members = self.members.iter().zip(&routes.members);
+        self.replicas.len() == routes.replicas.len()
+            && self.members.len() == routes.members.len()
+            && self.template == routes.template
+            && (self.replicas.iter().zip(&routes.replicas)).all(|(at, pool)| at.is_of(pool))
+            && members
+                .into_iter()
+                .all(|(ours, theirs)| ours.0 == theirs.0 && ours.1.is_of(theirs.1))
+    }
+}
+
+impl Endpoint {
+    fn new(info: &ConnectionInfo, environment: &Environment) -> Result<Self, SourceFailure> {
         let url = url(info.database_url.as_ref(), environment)?;
         let invalid = |error: graphloom_pg::OptionsError| SourceFailure {
             reason: "connection error".to_owned(),
@@ -55,15 +108,75 @@ impl Resolved {
     }
 }
 
-/// Keys that decide where statements go.
-const GUARDS: [&str; 2] = ["connection_template", "connection_set"];
+/// `read_replicas`: connection infos like the primary's.
+fn replicas(extra: &JsonObject, environment: &Environment) -> Result<Vec<Endpoint>, SourceFailure> {
+    let items = list(extra, "read_replicas")?.iter().enumerate();
+    items
+        .map(|(position, item)| {
+            endpoint(item, environment)
+                .map_err(|failure| failure.in_part(&format!("read_replicas[{position}]")))
+        })
+        .collect()
+}
 
-fn has(extra: &JsonObject, key: &str) -> bool {
-    match extra.get(key) {
-        None | Some(Json::Null) => false,
-        Some(Json::Array(items)) => !items.is_empty(),
-        Some(_) => true,
+/// `connection_set`: `[{"name", "connection_info"}]`
+fn members(
+    extra: &JsonObject,
+    environment: &Environment,
+) -> Result<BTreeMap<String, Endpoint>, SourceFailure> {
+    let mut members = BTreeMap::new();
+    for (position, item) in list(extra, "connection_set")?.iter().enumerate() {
+        let Some(name) = item.get("name").and_then(Json::as_str) else {
+            let reason = format!("connection_set[{position}] has no name");
+            return Err(SourceFailure::settings(reason));
+        };
+        let info = item.get("connection_info").unwrap_or(&Json::Null);
+        let made = endpoint(info, environment)
+            .map_err(|failure| failure.in_part(&format!("connection_set member {name:?}")))?;
+        if members.insert(name.to_owned(), made).is_some() {
+            let reason = format!("connection_set has two members called {name:?}");
+            return Err(SourceFailure::settings(reason));
+        }
     }
+    Ok(members)
+}
+
+fn endpoint(info: &Json, environment: &Environment) -> Result<Endpoint, SourceFailure> {
+    let info = ConnectionInfo::decode(info)
+        .map_err(|error| SourceFailure::settings(error.message().to_owned()))?;
+    Endpoint::new(&info, environment)
+}
+
+fn list<'a>(extra: &'a JsonObject, key: &str) -> Result<&'a [Json], SourceFailure> {
+    match extra.get(key) {
+        None | Some(Json::Null) => Ok(&[]),
+        Some(Json::Array(items)) => Ok(items),
+        Some(_) => Err(SourceFailure::settings(format!("{key} must be a list"))),
+    }
+}
+
+/// `connection_template`: `{"version"?: 1, "template"}`
+fn template(extra: &JsonObject) -> Result<Option<Template>, SourceFailure> {
+    match extra.get("connection_template") {
+        None | Some(Json::Null) => Ok(None),
+        Some(given) => parse_template(given).map(Some),
+    }
+}
+
+/// The same for a template that is tried.
+pub(crate) fn parse_template(given: &Json) -> Result<Template, SourceFailure> {
+    let version = given.get("version").filter(|version| !version.is_null());
+    if version.is_some_and(|version| version.as_u64() != Some(1)) {
+        let reason = "a connection_template has version 1";
+        return Err(SourceFailure::settings(reason));
+    }
+    let Some(text) = given.get("template").and_then(Json::as_str) else {
+        let reason = "a connection_template must have a template";
+        return Err(SourceFailure::settings(reason));
+    };
+    Template::parse(text).map_err(|error| {
+        SourceFailure::settings(format!("the connection_template cannot be read: {error}"))
+    })
 }
 
 fn url(url: Option<&DatabaseUrl>, environment: &Environment) -> Result<String, SourceFailure> {
@@ -138,16 +251,24 @@ fn ssl_overrides(
             ))),
         },
     };
-    if has(ssl, "sslpassword") {
-        return Err(SourceFailure::settings(
-            "sslpassword is not built yet: use a key without a passphrase",
-        ));
-    }
+    let key_password = match ssl.get("sslpassword") {
+        None | Some(Json::Null) => None,
+        Some(Json::String(text)) => Some(text.clone()),
+        Some(value) => match value.get("from_env").and_then(Json::as_str) {
+            Some(name) => Some(variable(name, environment)?),
+            None => {
+                return Err(SourceFailure::settings(
+                    "sslpassword of an ssl_configuration must be a text or {\"from_env\": …}",
+                ));
+            }
+        },
+    };
     Ok(SslOverrides {
         mode,
         root_certificate: pem("sslrootcert")?,
         certificate: pem("sslcert")?,
         key: pem("sslkey")?,
+        key_password,
     })
 }
 
@@ -186,7 +307,6 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use graphloom_metadata::Decode;
     use serde_json::json;
 
     fn resolve(info: &Json) -> Result<Resolved, SourceFailure> {
@@ -202,7 +322,9 @@ mod tests {
 
     #[test]
     fn every_form_of_a_url() {
-        let from = |url: Json| resolve(&json!({"database_url": url})).map(|r| r.connect.redacted());
+        let from = |url: Json| {
+            resolve(&json!({"database_url": url})).map(|r| r.primary.connect.redacted())
+        };
         let expected = "postgresql://u:***@db.example:5432/d";
         assert!(
             from(json!("postgresql://u:secret@db.example/d"))
@@ -233,6 +355,7 @@ mod tests {
         }));
         let pool = resolved
             .unwrap_or_else(|failure| panic!("{failure:?}"))
+            .primary
             .pool;
         assert_eq!(pool.max_connections, 7);
         assert_eq!(pool.idle_timeout, Duration::from_secs(5));

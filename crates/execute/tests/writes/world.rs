@@ -61,6 +61,7 @@ impl World {
             engine = engine.with_outside(outside);
         }
         engine.replace(Arc::new(Snapshot {
+            routes: HashMap::new(),
             generation: 1,
             schema: schema.into(),
             pools: HashMap::from([(source, pool.clone())]),

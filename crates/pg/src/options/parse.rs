@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{
     ChannelBinding, Endpoint, Environment, Keepalive, Negotiation, OptionsError, PemSource, Roots,
-    SessionAttrs, Shuffle, SslMode, TlsOptions, Versions,
+    Secret, SessionAttrs, Shuffle, SslMode, TlsOptions, Versions,
 };
 
 const PORT_DEFAULT: u16 = 5432;
@@ -39,6 +39,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("sslrootcert", "PGSSLROOTCERT"),
     ("sslcert", "PGSSLCERT"),
     ("sslkey", "PGSSLKEY"),
+    ("sslpassword", ""),
     ("sslnegotiation", "PGSSLNEGOTIATION"),
     ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
     ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"),
@@ -55,7 +56,6 @@ const IGNORED: &[&str] = &[
     "min_protocol_version",
     "sslcertmode",
     "sslcompression",
-    "sslpassword", // an encrypted key is refused when it is read
     "sslsni",
 ];
 
@@ -371,6 +371,7 @@ impl Settings {
             roots,
             certificate: file("sslcert", "postgresql.crt"),
             key: file("sslkey", "postgresql.key"),
+            key_password: self.text("sslpassword").map(|text| Secret(text.clone())),
             negotiation: self.negotiation(mode)?,
             versions: self.versions()?,
         })

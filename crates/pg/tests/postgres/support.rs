@@ -172,6 +172,8 @@ fn certificates(dir: &Path) {
         authority("stranger"),
         signed("server", "localhost", "-extfile server.ext"),
         signed("client", "with_cert", ""),
+        "openssl pkcs8 -topk8 -v2 aes-256-cbc -passout pass:sesame -in client.key -out locked.key"
+            .to_owned(),
         "chmod 600 *.key".to_owned(),
     ];
     run(&mut in_server(dir, &steps.join(" && ")));

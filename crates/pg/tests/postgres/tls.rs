@@ -163,8 +163,42 @@ async fn client_certificates() {
         root_certificate: inline("ca.crt"),
         certificate: inline("client.crt"),
         key: inline("client.key"),
+        key_password: None,
     });
     assert!(encrypted(&given).await.unwrap());
+}
+
+#[tokio::test]
+async fn keys_with_a_passphrase() {
+    let cluster = cluster();
+    let with = |password: Option<&str>| {
+        let file = |name: &str| Some(PemSource::File(cluster.file(name).into()));
+        options(&cluster.tcp_url("with_cert", "localhost", "")).with_ssl(SslOverrides {
+            mode: Some(SslMode::VerifyFull),
+            root_certificate: file("ca.crt"),
+            certificate: file("client.crt"),
+            key: file("locked.key"),
+            key_password: password.map(str::to_owned),
+        })
+    };
+    assert!(encrypted(&with(Some("sesame"))).await.unwrap());
+    let wrong = encrypted(&with(Some("wrong")))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        wrong.contains("cannot be decrypted with the given sslpassword"),
+        "{wrong}"
+    );
+    let missing = encrypted(&with(None)).await.unwrap_err().to_string();
+    assert!(missing.contains("needs sslpassword"), "{missing}");
+    let in_url = format!(
+        "{}&sslcert={}&sslkey={}&sslpassword=sesame",
+        root(cluster, "verify-full", "ca.crt"),
+        cluster.file("client.crt"),
+        cluster.file("locked.key")
+    );
+    assert!(as_user("with_cert", "localhost", &in_url).await.unwrap());
 }
 
 #[tokio::test]
