@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use graphloom_graphql::{Selection, TypeRef};
 use graphloom_schema::{
-    FieldDefinition, FieldMeaning, InputMeaning, InputValueDefinition, RoleSchema, TypeDefinition,
+    FieldDefinition, FieldMeaning, InputMeaning, InputValueDefinition, TypeDefinition, WholeSchema,
 };
 use graphloom_vocab::{GraphqlName, Json, Result};
 
@@ -38,6 +38,12 @@ enum Subject<'a> {
     Builtin(&'static str),
 }
 
+/// Where an answer is written to, and what it is about.
+struct Writer<'s> {
+    schema: &'s WholeSchema,
+    out: String,
+}
+
 /// What a field of an introspection type is.
 enum Answer<'a> {
     Null,
@@ -55,7 +61,7 @@ impl<'a> Binder<'a> {
         definition: &'a FieldDefinition,
         collected: &Collected<'a>,
     ) -> Result<Arc<str>> {
-        let schema = self.schema;
+        let schema = self.schema.whole();
         let subject = match definition.arguments.first() {
             None => Some(Subject::Schema),
             Some((name, argument)) => {
@@ -63,19 +69,22 @@ impl<'a> Binder<'a> {
                 schema.types.get(wanted.as_str()).map(Subject::Named)
             }
         };
-        let mut out = String::new();
+        let mut writer = Writer {
+            schema: &schema,
+            out: String::new(),
+        };
         // The selection is checked even where there is nothing to answer.
         let type_name = definition.ty.name();
         match subject {
             Some(subject) => {
-                self.write_object(subject, type_name, &collected.selection_sets, &mut out)?;
+                self.write_object(subject, type_name, &collected.selection_sets, &mut writer)?;
             }
             None => {
                 self.collect(type_name, &collected.selection_sets)?;
-                out.push_str("null");
+                writer.out.push_str("null");
             }
         }
-        Ok(out.into())
+        Ok(writer.out.into())
     }
 
     fn type_argument(
@@ -110,15 +119,15 @@ impl<'a> Binder<'a> {
         })
     }
 
-    fn write_object(
+    fn write_object<'s>(
         &mut self,
-        subject: Subject<'a>,
+        subject: Subject<'s>,
         type_name: &GraphqlName,
         selection_sets: &[&'a [Selection]],
-        out: &mut String,
+        writer: &mut Writer<'s>,
     ) -> Result<()> {
-        let schema = self.schema;
-        let ty = schema
+        let ty = self
+            .schema
             .object(type_name)
             .expect("introspection types are in every schema");
         self.nested(|binder| {
@@ -126,31 +135,31 @@ impl<'a> Binder<'a> {
             let seen = binder.fields_seen;
             let fields = binder.collect(type_name, selection_sets)?;
             binder.fields_seen = seen;
-            out.push('{');
+            writer.out.push('{');
             for (position, (key, collected)) in fields.iter().enumerate() {
                 if position > 0 {
-                    out.push(',');
+                    writer.out.push(',');
                 }
-                push_text(out, key.as_str());
-                out.push(':');
+                push_text(&mut writer.out, key.as_str());
+                writer.out.push(':');
                 let name = collected.field.name.as_str();
                 binder.within(name, |binder| {
                     if name == "__typename" {
-                        push_text(out, &binder.typename(ty, collected)?);
+                        push_text(&mut writer.out, &binder.typename(ty, collected)?);
                         return Ok(());
                     }
                     let definition = binder.definition(ty, collected)?;
-                    let answer = answer(schema, subject, name);
+                    let answer = answer(writer.schema, subject, name);
                     binder.in_list(name, |binder| {
-                        binder.write_answer(answer, definition, collected, out)
+                        binder.write_answer(answer, definition, collected, writer)
                     })
                 })?;
-                if out.len() > binder.limits.introspection_bytes {
+                if writer.out.len() > binder.limits.introspection_bytes {
                     let most = binder.limits.introspection_bytes;
                     return binder.fail(format!("the introspection answer exceeds {most} bytes"));
                 }
             }
-            out.push('}');
+            writer.out.push('}');
             Ok(())
         })
     }
@@ -172,12 +181,12 @@ impl<'a> Binder<'a> {
         result
     }
 
-    fn write_answer(
+    fn write_answer<'s>(
         &mut self,
-        answer: Answer<'a>,
+        answer: Answer<'s>,
         definition: &'a FieldDefinition,
         collected: &Collected<'a>,
-        out: &mut String,
+        writer: &mut Writer<'s>,
     ) -> Result<()> {
         let type_name = definition.ty.name();
         let is_object = self.schema.object(type_name).is_some();
@@ -190,25 +199,25 @@ impl<'a> Binder<'a> {
             self.leaf(definition, collected)?;
         }
         match answer {
-            Answer::Null => out.push_str("null"),
-            Answer::Text(text) => push_text(out, &text),
-            Answer::Flag(flag) => out.push_str(if flag { "true" } else { "false" }),
+            Answer::Null => writer.out.push_str("null"),
+            Answer::Text(text) => push_text(&mut writer.out, &text),
+            Answer::Flag(flag) => writer.out.push_str(if flag { "true" } else { "false" }),
             Answer::Names(names) => {
                 let names: Vec<_> = names.iter().map(|name| Json::from(*name)).collect();
-                out.push_str(&Json::Array(names).to_string());
+                writer.out.push_str(&Json::Array(names).to_string());
             }
             Answer::One(subject) => {
-                self.write_object(subject, type_name, &collected.selection_sets, out)?;
+                self.write_object(subject, type_name, &collected.selection_sets, writer)?;
             }
             Answer::Many(subjects) => {
-                out.push('[');
+                writer.out.push('[');
                 for (position, subject) in subjects.into_iter().enumerate() {
                     if position > 0 {
-                        out.push(',');
+                        writer.out.push(',');
                     }
-                    self.write_object(subject, type_name, &collected.selection_sets, out)?;
+                    self.write_object(subject, type_name, &collected.selection_sets, writer)?;
                 }
-                out.push(']');
+                writer.out.push(']');
             }
         }
         Ok(())
@@ -223,7 +232,7 @@ fn text(text: Option<&Arc<str>>) -> Answer<'static> {
     text.map_or(Answer::Null, |text| Answer::Text(text.to_string()))
 }
 
-fn answer<'a>(schema: &'a RoleSchema, subject: Subject<'a>, field: &str) -> Answer<'a> {
+fn answer<'a>(schema: &'a WholeSchema, subject: Subject<'a>, field: &str) -> Answer<'a> {
     match subject {
         Subject::Schema => schema_field(schema, field),
         Subject::Named(ty) => named_field(schema, ty, field),
@@ -271,7 +280,7 @@ fn answer<'a>(schema: &'a RoleSchema, subject: Subject<'a>, field: &str) -> Answ
     }
 }
 
-fn schema_field<'a>(schema: &'a RoleSchema, field: &str) -> Answer<'a> {
+fn schema_field<'a>(schema: &'a WholeSchema, field: &str) -> Answer<'a> {
     match field {
         "types" => Answer::Many(schema.types.values().map(Subject::Named).collect()),
         "queryType" => schema
@@ -288,12 +297,12 @@ fn schema_field<'a>(schema: &'a RoleSchema, field: &str) -> Answer<'a> {
     }
 }
 
-fn root_type<'a>(schema: &'a RoleSchema, name: Option<&GraphqlName>) -> Answer<'a> {
+fn root_type<'a>(schema: &'a WholeSchema, name: Option<&GraphqlName>) -> Answer<'a> {
     name.and_then(|name| schema.types.get(name))
         .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty)))
 }
 
-fn named_field<'a>(schema: &'a RoleSchema, ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
+fn named_field<'a>(schema: &'a WholeSchema, ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
     match (field, ty) {
         ("kind", ty) => Answer::Text(
             match ty {
@@ -348,10 +357,10 @@ fn fields<'a>(fields: impl Iterator<Item = (&'a GraphqlName, &'a FieldDefinition
 }
 
 /// Types by name, sorted.
-fn named<'a>(schema: &'a RoleSchema, names: impl Iterator<Item = &'a GraphqlName>) -> Answer<'a> {
+fn named<'a>(schema: &'a WholeSchema, names: impl Iterator<Item = &'a GraphqlName>) -> Answer<'a> {
     let mut names: Vec<_> = names.collect();
     names.sort();
-    let types = names.into_iter().filter_map(|name| schema.get(name));
+    let types = names.into_iter().filter_map(|name| schema.types.get(name));
     Answer::Many(types.map(Subject::Named).collect())
 }
 
@@ -368,7 +377,7 @@ fn inputs<'a>(
     )
 }
 
-fn type_subject<'a>(schema: &'a RoleSchema, ty: &'a TypeRef) -> Answer<'a> {
+fn type_subject<'a>(schema: &'a WholeSchema, ty: &'a TypeRef) -> Answer<'a> {
     match ty {
         TypeRef::Named(name) => {
             let ty = schema
@@ -381,7 +390,7 @@ fn type_subject<'a>(schema: &'a RoleSchema, ty: &'a TypeRef) -> Answer<'a> {
     }
 }
 
-fn wrapped_field<'a>(schema: &'a RoleSchema, ty: &'a TypeRef, field: &str) -> Answer<'a> {
+fn wrapped_field<'a>(schema: &'a WholeSchema, ty: &'a TypeRef, field: &str) -> Answer<'a> {
     let (kind, inner) = match ty {
         TypeRef::NonNull(inner) => ("NON_NULL", inner),
         TypeRef::List(inner) => ("LIST", inner),
@@ -395,7 +404,7 @@ fn wrapped_field<'a>(schema: &'a RoleSchema, ty: &'a TypeRef, field: &str) -> An
 }
 
 fn field_field<'a>(
-    schema: &'a RoleSchema,
+    schema: &'a WholeSchema,
     name: &'a GraphqlName,
     definition: &'a FieldDefinition,
     field: &str,
@@ -411,7 +420,7 @@ fn field_field<'a>(
 }
 
 fn input_field<'a>(
-    schema: &'a RoleSchema,
+    schema: &'a WholeSchema,
     name: &'a GraphqlName,
     definition: &'a InputValueDefinition,
     field: &str,

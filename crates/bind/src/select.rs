@@ -27,7 +27,7 @@ impl<'a> Binder<'a> {
         collected: &Collected<'a>,
     ) -> Result<&'a FieldDefinition> {
         let name = &collected.field.name;
-        let Some(definition) = parent.fields.get(name) else {
+        let Some(definition) = self.schema.field(parent, name) else {
             let parent = &parent.name;
             return self.fail(format!("field '{name}' not found in type: '{parent}'"));
         };

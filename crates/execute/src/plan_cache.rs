@@ -18,6 +18,9 @@ const VARIANTS_MAX: usize = 16;
 /// Longest document worth keeping.
 const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
+/// Largest plan worth keeping: larger ones are introspections of whole schemas, which nobody repeats often.
+const PLAN_BYTES_MAX: u64 = 1 << 20;
+
 /// What a plan depends on, besides the shape of variables.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PlanKey {
@@ -82,7 +85,8 @@ impl PlanCache {
     }
 
     pub(crate) fn insert(&self, key: PlanKey, plan: Arc<OperationPlan>) {
-        if key.document.len() > DOCUMENT_BYTES_MAX || !plan.premise.is_repeatable() {
+        let is_large = key.document.len() > DOCUMENT_BYTES_MAX || plan.size() > PLAN_BYTES_MAX;
+        if is_large || !plan.premise.is_repeatable() {
             return;
         }
         let mut variants = self

@@ -24,7 +24,7 @@ use crate::guard::Guards;
 use crate::inherit::{InheritedRoles, OwnRoles};
 use crate::native::{LogicalModelInfo, NativeQueryInfo};
 use crate::relationship::{self, Place, RelationshipInfo, RelationshipKind};
-use crate::role::{RoleSchema, SchemaVariant};
+use crate::role::{Ingredients, Places, RoleSchema, SchemaVariant};
 use crate::rule::RuleContext;
 use crate::table::{self, TableInfo};
 use crate::write::{self, WritePermissions};
@@ -33,6 +33,9 @@ use crate::{Inconsistency, Naming, NamingConvention, Part, Reason, Settings, def
 /// A source's catalog, or why there is none.
 pub type CatalogResult = Result<Arc<Catalog>, Reason>;
 
+/// Sources that can be served, in document order.
+pub type Sources = IndexMap<SourceName, SourceInfo>;
+
 /// A role's schema, once it has been built.
 type RoleCell = Arc<OnceLock<Arc<RoleSchema>>>;
 
@@ -40,7 +43,7 @@ type RoleCell = Arc<OnceLock<Arc<RoleSchema>>>;
 #[derive(Debug, Default)]
 pub struct SchemaCache {
     /// Sources that can be served, in document order.
-    pub sources: IndexMap<SourceName, SourceInfo>,
+    pub sources: Arc<Sources>,
     /// What is not served, and why.
     pub inconsistencies: Vec<Inconsistency>,
     /// The server's options.
@@ -49,6 +52,8 @@ pub struct SchemaCache {
     pub guards: Guards,
     roles: RwLock<HashMap<(RoleName, SchemaVariant), RoleCell>>,
     known_roles: Vec<RoleName>,
+    /// Which table a type's or root field's name leads to.
+    places: OnceLock<Arc<Places>>,
 }
 
 /// A source that can be served.
@@ -96,12 +101,13 @@ pub fn build(
     }
     let known_roles = known_roles(&sources);
     SchemaCache {
-        sources,
+        sources: Arc::new(sources),
         inconsistencies,
         settings,
         guards,
         roles: RwLock::default(),
         known_roles,
+        places: OnceLock::new(),
     }
 }
 
@@ -165,8 +171,19 @@ impl SchemaCache {
                 .expect("no panic while this lock is held");
             roles.entry(key.clone()).or_default().clone()
         });
-        cell.get_or_init(|| Arc::new(RoleSchema::build(self, &key.0, key.1)))
-            .clone()
+        let build = || Arc::new(self.build_role(key.0, key.1));
+        cell.get_or_init(build).clone()
+    }
+
+    fn build_role(&self, role: RoleName, variant: SchemaVariant) -> RoleSchema {
+        let places = || Arc::new(Places::of(&self.sources, self.settings));
+        let ingredients = Ingredients {
+            sources: self.sources.clone(),
+            settings: self.settings,
+            role,
+            variant,
+        };
+        RoleSchema::new(ingredients, self.places.get_or_init(places))
     }
 
     /// Whether every object of the document is served.

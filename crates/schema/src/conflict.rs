@@ -344,6 +344,20 @@ fn mutation_fields(
     })
 }
 
+/// All names that a table's root fields may have, without namespace.
+pub(crate) fn root_field_names(
+    info: &TableInfo,
+    naming: &Naming,
+) -> impl Iterator<Item = GraphqlName> {
+    let stream = &[("select_stream", "stream")];
+    let reading = ROOT_FIELDS.iter().chain(stream);
+    let reading = reading.map(|(key, suffix)| info.root_field(naming, key, suffix));
+    let writing = MUTATION_FIELDS.iter();
+    let writing =
+        writing.map(|(key, verb, suffix)| info.mutation_field(naming, key, (verb, suffix)));
+    reading.chain(writing)
+}
+
 /// The types that are made of a table, for whichever role.
 fn type_names(info: &TableInfo, naming: &Naming) -> Vec<GraphqlName> {
     let of = |suffix: &str| naming.type_name(&info.identifier, suffix);

@@ -25,7 +25,7 @@ mod unbuilt;
 mod webhook;
 mod write;
 
-pub use cache::{CatalogResult, SchemaCache, SourceInfo, build};
+pub use cache::{CatalogResult, SchemaCache, SourceInfo, Sources, build};
 pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };
@@ -36,7 +36,7 @@ pub use inherit::role_cycles;
 pub use naming::{Naming, NamingConvention};
 pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};
-pub use role::{RoleSchema, SchemaKind, SchemaVariant};
+pub use role::{RoleSchema, SchemaKind, SchemaVariant, Whole, WholeSchema};
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
 pub use scalar::{output, scalar_name};
 pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings};

@@ -127,6 +127,22 @@ impl Naming {
         self.type_name(&Identifier::Generated(name.to_owned()), "")
     }
 
+    /// How the names of all types of an identifier begin.
+    pub(crate) fn type_beginning(&self, identifier: &Identifier) -> GraphqlName {
+        let text = self.join(identifier, "", Case::Pascal);
+        GraphqlName::new(self.affix(self.type_prefix.as_deref(), text, None))
+    }
+
+    /// What ends the names of types.
+    pub(crate) fn type_suffix(&self) -> Option<&str> {
+        self.type_suffix.as_deref()
+    }
+
+    /// Whether names of types have anything added.
+    pub(crate) fn has_type_affixes(&self) -> bool {
+        self.type_prefix.is_some() || self.type_suffix.is_some()
+    }
+
     /// The type of a source's namespace on the query root.
     pub(crate) fn namespace_type(&self, namespace: &str) -> GraphqlName {
         self.type_name(&Identifier::Generated(namespace.to_owned()), "query")

@@ -681,7 +681,8 @@ impl TypeDefinition {
     }
 }
 
-fn mentioned(
+/// The named types that fields and their arguments mention.
+pub(crate) fn mentioned(
     fields: &IndexMap<GraphqlName, FieldDefinition>,
 ) -> impl Iterator<Item = &GraphqlName> {
     fields.values().flat_map(|field| {

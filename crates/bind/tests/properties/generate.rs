@@ -5,7 +5,7 @@ use graphloom_graphql::{
     Directive, Document, Field, Fragment, FragmentSpread, InlineFragment, Operation, OperationType,
     Selection, TypeRef, Value, VariableDefinition,
 };
-use graphloom_schema::{ObjectType, RoleSchema, TypeDefinition};
+use graphloom_schema::{ObjectType, TypeDefinition, WholeSchema};
 use graphloom_vocab::{GraphqlName, Json, JsonObject};
 use serde_json::json;
 
@@ -25,7 +25,7 @@ const SELECTIONS_MAX: usize = 4;
 const VALUES_MAX: usize = 5;
 
 /// Makes a document.
-pub(crate) fn generate(schema: &RoleSchema, choices: &mut Choices<'_>) -> Generated {
+pub(crate) fn generate(schema: &WholeSchema, choices: &mut Choices<'_>) -> Generated {
     let mut generator = Generator {
         schema,
         choices,
@@ -60,7 +60,7 @@ pub(crate) fn generate(schema: &RoleSchema, choices: &mut Choices<'_>) -> Genera
 }
 
 struct Generator<'a, 'b, 'c> {
-    schema: &'a RoleSchema,
+    schema: &'a WholeSchema,
     choices: &'b mut Choices<'c>,
     variables: Vec<VariableDefinition>,
     fragments: Vec<Fragment>,
@@ -194,7 +194,7 @@ impl<'a> Generator<'a, '_, '_> {
                 };
                 Value::List((0..count).map(|_| self.input(inner, depth + 1)).collect())
             }
-            TypeRef::Named(name) => match self.schema.get(name) {
+            TypeRef::Named(name) => match self.schema.types.get(name) {
                 Some(TypeDefinition::InputObject(ty)) => {
                     let mut fields = Vec::new();
                     let names: Vec<_> = ty.fields.iter().collect();
@@ -286,7 +286,7 @@ impl<'a> Generator<'a, '_, '_> {
         match ty {
             TypeRef::NonNull(inner) => self.constant(inner),
             TypeRef::List(inner) => Value::List(vec![self.constant(inner)]),
-            TypeRef::Named(name) => match self.schema.get(name) {
+            TypeRef::Named(name) => match self.schema.types.get(name) {
                 Some(TypeDefinition::InputObject(_)) => Value::Object(Vec::new()),
                 Some(TypeDefinition::Enum(ty)) => {
                     Value::Enum(ty.values.keys().next().expect("enums have values").clone())
@@ -314,7 +314,7 @@ impl<'a> Generator<'a, '_, '_> {
                 };
                 (0..count).map(|_| self.json(inner, depth + 1)).collect()
             }
-            TypeRef::Named(name) => match self.schema.get(name) {
+            TypeRef::Named(name) => match self.schema.types.get(name) {
                 Some(TypeDefinition::InputObject(ty)) => {
                     let names: Vec<_> = ty.fields.iter().collect();
                     let count = if depth < VALUES_MAX {

@@ -9,7 +9,7 @@ use graphloom_bind::{Limits, VariableRules, bind};
 use graphloom_graphql as graphql;
 use graphloom_graphql::Document;
 use graphloom_ir::BoundOperation;
-use graphloom_schema::RoleSchema;
+use graphloom_schema::{RoleSchema, WholeSchema};
 use graphloom_vocab::{JsonObject, Result, RoleName, Session, SessionVariableName};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -32,15 +32,24 @@ const WORLDS: &[(&str, &[&str])] = &[
     ("inherited", &["staff_auditor", "everyone"]),
 ];
 
-/// Every world with every role of it, made once.
-fn schemas() -> Vec<(Arc<World>, RoleName, Arc<RoleSchema>)> {
+/// A role's schema, and all of its types at once.
+type Schemas = (
+    Arc<World>,
+    RoleName,
+    &'static RoleSchema,
+    &'static WholeSchema,
+);
+
+/// Every world with every role of it, made once for the whole run.
+fn schemas() -> Vec<Schemas> {
     let mut schemas = Vec::new();
     for (name, roles) in WORLDS {
         let world = Arc::new(world::load(name));
         for role in *roles {
             let role = RoleName::new(*role);
-            let schema = world.cache.role(&role);
-            schemas.push((world.clone(), role, schema));
+            let schema: &'static RoleSchema = Box::leak(Box::new(world.cache.role(&role)));
+            let whole: &'static WholeSchema = Box::leak(Box::new(schema.whole()));
+            schemas.push((world.clone(), role, schema, whole));
         }
     }
     schemas
@@ -125,13 +134,13 @@ proptest! {
     #[test]
     fn documents_along_a_schema(numbers in vec(choices(), 16)) {
         thread_local! {
-            static SCHEMAS: Vec<(Arc<World>, RoleName, Arc<RoleSchema>)> = schemas();
+            static SCHEMAS: Vec<Schemas> = schemas();
         }
         SCHEMAS.with(|schemas| {
             for (index, numbers) in numbers.iter().enumerate() {
                 let mut choices = Choices::new(numbers);
-                let (world, role, schema) = &schemas[(index + choices.below(97)) % schemas.len()];
-                let made = generate(schema, &mut choices);
+                let (world, role, schema, whole) = &schemas[(index + choices.below(97)) % schemas.len()];
+                let made = generate(whole, &mut choices);
                 check(world, role, schema, &made);
             }
         });
@@ -150,9 +159,9 @@ fn most_documents_can_be_bound() {
     };
     let (mut sound, mut with_variables, mut total) = (0, 0, 0);
     for _ in 0..40 {
-        for (world, role, schema) in &schemas {
+        for (world, role, schema, whole) in &schemas {
             let numbers: Vec<_> = (0..200).map(|_| numbers()).collect();
-            let made = generate(schema, &mut Choices::new(&numbers));
+            let made = generate(whole, &mut Choices::new(&numbers));
             let is_sound = check(world, role, schema, &made);
             sound += usize::from(is_sound);
             with_variables += usize::from(is_sound && !made.variables.is_empty());

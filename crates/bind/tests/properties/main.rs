@@ -10,3 +10,4 @@ mod choices;
 mod generate;
 mod hostile;
 mod laws;
+mod parts;

@@ -5,23 +5,26 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use graphloom_schema::{FieldDefinition, InputValueDefinition, RoleSchema, TypeDefinition};
+use graphloom_schema::{
+    FieldDefinition, InputValueDefinition, RoleSchema, TypeDefinition, WholeSchema,
+};
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
 /// Prints a schema.
 pub(crate) fn print(schema: &RoleSchema) -> String {
     let mut out = String::new();
+    let schema = schema.whole();
     for (name, ty) in &schema.types {
         if !name.as_str().starts_with("__") {
-            print_type(schema, ty, &mut out);
+            print_type(&schema, ty, &mut out);
             out.push('\n');
         }
     }
     out
 }
 
-fn print_type(schema: &RoleSchema, ty: &TypeDefinition, out: &mut String) {
+fn print_type(schema: &WholeSchema, ty: &TypeDefinition, out: &mut String) {
     let name = ty.name();
     description(ty.description(), "", out);
     match ty {

@@ -1,7 +1,8 @@
 //! One role's GraphQL schema: types with meanings, made from the role's grants alone.
 //!
-//! Each table's types are made in `table.rs`, `condition.rs`, `order.rs` and `aggregate.rs`; here they
-//! are put together and what no root field leads to is left out.
+//! Each table's types are made in `table.rs`, `condition.rs`, `order.rs` and `aggregate.rs`. A role's schema
+//! makes them when a document first asks for one of them (`parts.rs`); all of them at once are made for
+//! introspection alone (`whole.rs`) and not kept, since they may be many.
 
 mod aggregate;
 mod comparison;
@@ -13,12 +14,15 @@ mod introspection;
 mod mutation;
 mod native;
 mod order;
+mod parts;
+mod places;
 mod predicate;
 mod relay;
 mod stream;
 mod table;
 mod update;
 mod valid;
+mod whole;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -29,7 +33,10 @@ use graphloom_ir::SelectGrant;
 use graphloom_vocab::{BackendOnly, GraphqlName, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
 
-use crate::cache::{SchemaCache, SourceInfo};
+use self::parts::Parts;
+pub(crate) use self::places::Places;
+pub use self::whole::{Whole, WholeSchema};
+use crate::cache::{SourceInfo, Sources};
 use crate::function::ExposedAs;
 use crate::table::TableInfo;
 use crate::types::{
@@ -71,8 +78,6 @@ impl Default for SchemaVariant {
 pub struct RoleSchema {
     /// The role; empty for roles that no permission names.
     pub role: RoleName,
-    /// Every type that a root field leads to, by name.
-    pub types: IndexMap<GraphqlName, TypeDefinition>,
     /// The query root's name.
     pub query_type: GraphqlName,
     /// What a condition is whose operand is null.
@@ -81,76 +86,87 @@ pub struct RoleSchema {
     pub mutation_type: Option<GraphqlName>,
     /// The subscription root's name, if the role may subscribe to anything.
     pub subscription_type: Option<GraphqlName>,
+    types: Kept,
 }
 
-/// What a role without any query field is shown instead.
-const NO_QUERIES: &str = "There are no queries available to the current role. Either there are no \
-     sources or remote schemas configured, or the current role doesn't have the required permissions.";
+/// What a role's schema keeps of its types.
+#[derive(Debug)]
+enum Kept {
+    /// All of them.
+    Whole(Box<WholeSchema>),
+    /// Those that were asked for.
+    Parts(Box<Parts>),
+}
+
+/// What a role's schema is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Ingredients {
+    pub(crate) sources: Arc<Sources>,
+    pub(crate) settings: Settings,
+    pub(crate) role: RoleName,
+    pub(crate) variant: SchemaVariant,
+}
 
 impl RoleSchema {
-    pub(crate) fn build(cache: &SchemaCache, role: &RoleName, variant: SchemaVariant) -> Self {
-        let mut types = Types::default();
-        let mut query = root_type("query_root", None);
-        let mut mutation = root_type("mutation_root", Some("mutation root"));
-        let mut subscription = root_type("subscription_root", None);
-        let mut nodes = Vec::new();
-        for source in cache.sources.values() {
-            let mut builder = SourceTypes::new(cache, source, (role, variant), &mut types);
-            let fields = builder.build();
-            let mutations = builder.mutations();
-            let subscriptions = builder.subscriptions();
-            nodes.append(&mut builder.nodes);
-            let suffix = match variant.backend {
-                BackendOnly::Hidden => "mutation_frontend",
-                BackendOnly::Allowed => "mutation_backend",
-            };
-            put(fields, source, ("query", &mut query), &mut types);
-            put(mutations, source, (suffix, &mut mutation), &mut types);
-            let root = ("subscription", &mut subscription);
-            put(subscriptions, source, root, &mut types);
-        }
-        if variant.kind == SchemaKind::Relay {
-            relay::add(&mut types, &mut query, nodes);
-        }
-        if query.fields.is_empty() {
-            query.fields.insert(
-                GraphqlName::new("no_queries_available"),
-                valid::placeholder(NO_QUERIES),
-            );
-        }
-        introspection::add(&mut types, &mut query);
-        let query_type = query.name.clone();
-        types.add(TypeDefinition::Object(query));
-        let [mutation_type, subscription_type] = [mutation, subscription].map(|root| {
-            let name = (!root.fields.is_empty()).then(|| root.name.clone())?;
-            types.add(TypeDefinition::Object(root));
-            Some(name)
-        });
-        types.drop_conflicted();
-        valid::complete(&mut types);
-        types.add_scalars();
-        let further = [mutation_type.clone(), subscription_type.clone()];
-        let roots = std::iter::once(query_type.clone()).chain(further.into_iter().flatten());
-        let roots = valid::of_directives().chain(roots);
-        let types = types.reachable_from(roots.collect());
+    pub(crate) fn new(of: Ingredients, places: &Arc<Places>) -> Self {
+        let role = of.role.clone();
+        let null_operands = of.settings.null_operands;
+        let parts = match of.variant.kind {
+            // `node` leads to every table.
+            SchemaKind::Relay => None,
+            SchemaKind::Standard => Parts::new(&of, places),
+        };
+        let (roots, types) = match parts {
+            Some(parts) => (parts.roots(), Kept::Parts(Box::new(parts))),
+            None => {
+                let whole = WholeSchema::build(&of);
+                (whole.roots(), Kept::Whole(Box::new(whole)))
+            }
+        };
+        let [query_type, mutation_type, subscription_type] = roots;
         Self {
-            role: role.clone(),
-            types,
-            query_type,
-            null_operands: cache.settings.null_operands,
+            role,
+            query_type: query_type.expect("every schema has a query root"),
+            null_operands,
             mutation_type,
             subscription_type,
+            types,
+        }
+    }
+
+    /// All types at once, those that nobody has asked for yet among them.
+    pub fn whole(&self) -> Whole<'_> {
+        match &self.types {
+            Kept::Whole(whole) => Whole::Kept(whole),
+            Kept::Parts(parts) => Whole::Made(Box::new(WholeSchema::build(parts.ingredients()))),
         }
     }
 
     /// A type by name.
     pub fn get(&self, name: &GraphqlName) -> Option<&TypeDefinition> {
-        self.types.get(name)
+        match &self.types {
+            Kept::Whole(whole) => whole.types.get(name),
+            Kept::Parts(parts) => parts.get(name),
+        }
     }
 
-    /// An object type by name.
+    /// A field of an object type of this schema. The fields of root types are not all in `fields`: there
+    /// are some for every table.
+    pub fn field<'s>(
+        &'s self,
+        parent: &'s ObjectType,
+        name: &GraphqlName,
+    ) -> Option<&'s FieldDefinition> {
+        let field = parent.fields.get(name);
+        field.or_else(|| match &self.types {
+            Kept::Whole(_) => None,
+            Kept::Parts(parts) => parts.root_field(parent, name),
+        })
+    }
+
+    /// An object type by name. For the fields of root types see [`Self::field`].
     pub fn object(&self, name: &GraphqlName) -> Option<&ObjectType> {
-        match self.types.get(name) {
+        match self.get(name) {
             Some(TypeDefinition::Object(ty)) => Some(ty),
             _ => None,
         }
@@ -158,23 +174,19 @@ impl RoleSchema {
 
     /// An interface type by name.
     pub fn interface(&self, name: &GraphqlName) -> Option<&InterfaceType> {
-        match self.types.get(name) {
-            Some(TypeDefinition::Interface(ty)) => Some(ty),
-            _ => None,
+        match &self.types {
+            // Interfaces are the Relay API's.
+            Kept::Parts(_) => None,
+            Kept::Whole(whole) => match whole.types.get(name) {
+                Some(TypeDefinition::Interface(ty)) => Some(ty),
+                _ => None,
+            },
         }
-    }
-
-    /// The interfaces that an object implements.
-    pub fn interfaces_of(&self, object: &GraphqlName) -> impl Iterator<Item = &InterfaceType> {
-        self.types.values().filter_map(move |ty| match ty {
-            TypeDefinition::Interface(ty) if ty.possible_types.contains(object) => Some(ty),
-            _ => None,
-        })
     }
 
     /// An input object type by name.
     pub fn input_object(&self, name: &GraphqlName) -> Option<&InputObjectType> {
-        match self.types.get(name) {
+        match self.get(name) {
             Some(TypeDefinition::InputObject(ty)) => Some(ty),
             _ => None,
         }
@@ -182,7 +194,7 @@ impl RoleSchema {
 
     /// An enum type by name.
     pub fn enumeration(&self, name: &GraphqlName) -> Option<&EnumType> {
-        match self.types.get(name) {
+        match self.get(name) {
             Some(TypeDefinition::Enum(ty)) => Some(ty),
             _ => None,
         }
@@ -197,16 +209,14 @@ fn root_type(name: &str, description: Option<&str>) -> ObjectType {
     }
 }
 
-/// Puts a source's fields into a root type, under its namespace if it has one.
+/// Puts a source's fields into a root type, under its namespace if it has one. Fields of tables may be
+/// left out (`parts.rs`).
 fn put(
     fields: IndexMap<GraphqlName, FieldDefinition>,
     source: &SourceInfo,
     (suffix, root): (&str, &mut ObjectType),
     types: &mut Types,
 ) {
-    if fields.is_empty() {
-        return;
-    }
     match &source.namespace {
         None => root.fields.extend(fields),
         Some(namespace) => namespaced((namespace, suffix), fields, source, root, types),
@@ -221,8 +231,7 @@ fn namespaced(
     root: &mut ObjectType,
     types: &mut Types,
 ) {
-    let identifier = crate::naming::Identifier::Generated(namespace.to_owned());
-    let name = source.naming.type_name(&identifier, suffix);
+    let name = namespaced_type(source, namespace, suffix);
     types.add_own(TypeDefinition::Object(ObjectType {
         name: name.clone(),
         description: None,
@@ -235,6 +244,12 @@ fn namespaced(
         meaning: FieldMeaning::Namespace,
     };
     root.fields.insert(GraphqlName::new(namespace), field);
+}
+
+/// The type that a source's namespace has in a root type.
+fn namespaced_type(source: &SourceInfo, namespace: &str, suffix: &str) -> GraphqlName {
+    let identifier = crate::naming::Identifier::Generated(namespace.to_owned());
+    source.naming.type_name(&identifier, suffix)
 }
 
 /// The types made so far.
@@ -334,6 +349,21 @@ enum Root {
     Subscription,
 }
 
+/// What a role may read of each table of a source.
+type Grants = HashMap<QualifiedTable, Arc<SelectGrant>>;
+
+/// What a role may read of each of a source's tables.
+fn grants_of(source: &SourceInfo, role: &RoleName) -> Grants {
+    let grants = served(source).filter_map(|(name, info)| {
+        let grant = match role.is_admin() {
+            true => Arc::new(SelectGrant::unrestricted(&info.table)),
+            false => info.select_permissions.get(role)?.grant.clone(),
+        };
+        Some((name.clone(), grant))
+    });
+    grants.collect()
+}
+
 /// Makes one source's types for one role.
 struct SourceTypes<'a> {
     source: &'a SourceInfo,
@@ -344,35 +374,22 @@ struct SourceTypes<'a> {
     nodes: Vec<NodeTable>,
     /// Root fields of functions and native queries: queries and subscriptions have the same.
     computed_roots: IndexMap<GraphqlName, FieldDefinition>,
-    grants: HashMap<&'a QualifiedTable, Arc<SelectGrant>>,
+    grants: Arc<Grants>,
     types: &'a mut Types,
 }
 
 impl<'a> SourceTypes<'a> {
     fn new(
-        cache: &SchemaCache,
+        of: &'a Ingredients,
         source: &'a SourceInfo,
-        (role, variant): (&'a RoleName, SchemaVariant),
+        grants: Arc<Grants>,
         types: &'a mut Types,
     ) -> Self {
-        let mut grants = HashMap::new();
-        for (name, info) in served(source) {
-            let grant = if role.is_admin() {
-                Some(Arc::new(SelectGrant::unrestricted(&info.table)))
-            } else {
-                info.select_permissions
-                    .get(role)
-                    .map(|permission| permission.grant.clone())
-            };
-            if let Some(grant) = grant {
-                grants.insert(name, grant);
-            }
-        }
         Self {
             source,
-            settings: cache.settings,
-            role,
-            variant,
+            settings: of.settings,
+            role: &of.role,
+            variant: of.variant,
             nodes: Vec::new(),
             computed_roots: IndexMap::new(),
             grants,
@@ -382,47 +399,68 @@ impl<'a> SourceTypes<'a> {
 
     fn build(&mut self) -> IndexMap<GraphqlName, FieldDefinition> {
         let mut roots = IndexMap::new();
-        let source = self.source;
-        for (name, info) in served(source) {
+        for (_, info) in served(self.source) {
             self.enum_definition(info);
-            let Some(grant) = self.grants.get(name).cloned() else {
-                continue;
-            };
-            self.table_types(info, &grant);
-            match self.variant.kind {
-                SchemaKind::Standard => self.table_roots(info, &grant, Root::Query, &mut roots),
-                SchemaKind::Relay => self.connection_root(info, &grant, &mut roots),
-            }
-            self.nodes.extend(self.node_table(info, &grant));
+            self.table_queries(info, &mut roots);
         }
+        roots.extend(self.computed_queries());
+        roots
+    }
+
+    /// A table's types and the root fields that read it.
+    fn table_queries(
+        &mut self,
+        info: &TableInfo,
+        roots: &mut IndexMap<GraphqlName, FieldDefinition>,
+    ) {
+        let Some(grant) = self.grants.get(&info.table.name).cloned() else {
+            return;
+        };
+        self.table_types(info, &grant);
+        match self.variant.kind {
+            SchemaKind::Standard => self.table_roots(info, &grant, Root::Query, roots),
+            SchemaKind::Relay => self.connection_root(info, &grant, roots),
+        }
+        let node = self.node_table(info, &grant);
+        self.nodes.extend(node);
+    }
+
+    /// The root fields of queries that are no table's.
+    fn computed_queries(&mut self) -> IndexMap<GraphqlName, FieldDefinition> {
         let mut computed = IndexMap::new();
         self.function_roots(ExposedAs::Query, &mut computed);
         if self.variant.kind == SchemaKind::Standard {
             self.native_roots(&mut computed);
         }
-        roots.extend(computed.clone());
-        self.computed_roots = computed;
-        roots
+        self.computed_roots = computed.clone();
+        computed
     }
 
     /// The root fields of subscriptions; their types are those that [`Self::build`] made.
     fn subscriptions(&mut self) -> IndexMap<GraphqlName, FieldDefinition> {
         let mut roots = IndexMap::new();
-        let source = self.source;
-        for (name, info) in &source.tables {
-            let Some(grant) = self.grants.get(name).cloned() else {
-                continue;
-            };
-            match self.variant.kind {
-                SchemaKind::Standard => {
-                    self.table_roots(info, &grant, Root::Subscription, &mut roots);
-                    self.stream_root(info, &grant, &mut roots);
-                }
-                SchemaKind::Relay => self.connection_root(info, &grant, &mut roots),
-            }
+        for info in self.source.tables.values() {
+            self.table_subscriptions(info, &mut roots);
         }
         roots.extend(std::mem::take(&mut self.computed_roots));
         roots
+    }
+
+    fn table_subscriptions(
+        &mut self,
+        info: &TableInfo,
+        roots: &mut IndexMap<GraphqlName, FieldDefinition>,
+    ) {
+        let Some(grant) = self.grants.get(&info.table.name).cloned() else {
+            return;
+        };
+        match self.variant.kind {
+            SchemaKind::Standard => {
+                self.table_roots(info, &grant, Root::Subscription, roots);
+                self.stream_root(info, &grant, roots);
+            }
+            SchemaKind::Relay => self.connection_root(info, &grant, roots),
+        }
     }
 
     fn naming(&self) -> &'a Naming {

@@ -39,31 +39,35 @@ impl SourceTypes<'_> {
     /// The root fields by which the role may write.
     pub(super) fn mutations(&mut self) -> Fields {
         let mut roots = Fields::new();
-        let source = self.source;
-        for (_, info) in super::served(source) {
-            let insert = self.insert_meaning(info);
-            let update = info.update_grant(self.role, self.variant.backend);
-            let delete = info.delete_grant(self.role, self.variant.backend);
-            if insert.is_none() && update.is_none() && delete.is_none() {
-                continue;
-            }
-            self.response_type(info);
-            if !self.grants.contains_key(&info.table.name) {
-                self.bare_bool_exp(info);
-            }
-            if let Some(insert) = insert {
-                self.insert_types(info, &insert);
-                self.insert_roots(info, &insert, &mut roots);
-            }
-            if let Some(update) = update {
-                self.update_roots(info, &update, &mut roots);
-            }
-            if let Some(delete) = delete {
-                self.delete_roots(info, &delete, &mut roots);
-            }
+        for (_, info) in super::served(self.source) {
+            self.table_mutations(info, &mut roots);
         }
         self.function_roots(ExposedAs::Mutation, &mut roots);
         roots
+    }
+
+    /// A table's input types and the root fields that write it.
+    pub(super) fn table_mutations(&mut self, info: &TableInfo, roots: &mut Fields) {
+        let insert = self.insert_meaning(info);
+        let update = info.update_grant(self.role, self.variant.backend);
+        let delete = info.delete_grant(self.role, self.variant.backend);
+        if insert.is_none() && update.is_none() && delete.is_none() {
+            return;
+        }
+        self.response_type(info);
+        if !self.grants.contains_key(&info.table.name) {
+            self.bare_bool_exp(info);
+        }
+        if let Some(insert) = insert {
+            self.insert_types(info, &insert);
+            self.insert_roots(info, &insert, roots);
+        }
+        if let Some(update) = update {
+            self.update_roots(info, &update, roots);
+        }
+        if let Some(delete) = delete {
+            self.delete_roots(info, &delete, roots);
+        }
     }
 
     /// Adds a root field under its configured or generated name.

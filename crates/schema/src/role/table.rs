@@ -28,6 +28,12 @@ pub(super) fn visible_columns<'a>(info: &'a TableInfo, grant: &'a SelectGrant) -
         .collect()
 }
 
+/// Whether a grant shows any column with a field.
+pub(super) fn sees_columns(info: &TableInfo, grant: &SelectGrant) -> bool {
+    let mut columns = info.columns.iter();
+    columns.any(|column| grant.column(&column.column).is_some())
+}
+
 /// `path`, which json and jsonb fields take.
 pub(super) fn json_path_argument(ty: &PgType) -> Option<InputValueDefinition> {
     let is_json = matches!(ty.scalar_kind(), ScalarKind::Json | ScalarKind::Jsonb);

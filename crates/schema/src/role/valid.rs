@@ -22,7 +22,12 @@ const OF_DIRECTIVES: &[&str] = &["Boolean", "Int"];
 
 /// Makes the types valid. To be called when all are there.
 pub(super) fn complete(types: &mut Types) {
-    while drop_empty_inputs(types) {}
+    drop_all_empty_inputs(types);
+    fill_empty_objects(types);
+}
+
+/// Gives every object without fields a placeholder.
+pub(super) fn fill_empty_objects(types: &mut Types) {
     for ty in types.by_name.values_mut() {
         if let TypeDefinition::Object(object) = ty
             && object.fields.is_empty()
@@ -49,28 +54,46 @@ pub(super) fn placeholder(text: &'static str) -> FieldDefinition {
     }
 }
 
-/// Drops input objects without fields and what is of their type; whether there were any. Others may be
-/// empty by it.
-fn drop_empty_inputs(types: &mut Types) -> bool {
+/// Drops input objects without fields and what is of their type, as long as there are any; their names.
+pub(super) fn drop_all_empty_inputs(types: &mut Types) -> HashSet<GraphqlName> {
+    let mut dropped = HashSet::new();
+    loop {
+        let empty = empty_inputs(types);
+        if empty.is_empty() {
+            return dropped;
+        }
+        drop_inputs(types, &empty);
+        dropped.extend(empty);
+    }
+}
+
+fn empty_inputs(types: &Types) -> HashSet<GraphqlName> {
     let is_empty = |ty: &TypeDefinition| matches!(ty, TypeDefinition::InputObject(input) if input.fields.is_empty());
     let empty = types.by_name.values().filter(|ty| is_empty(ty));
-    let empty: HashSet<GraphqlName> = empty.map(|ty| ty.name().clone()).collect();
-    if empty.is_empty() {
-        return false;
-    }
-    let stays = |value: &InputValueDefinition| !empty.contains(value.ty.name());
-    types.by_name.retain(|name, _| !empty.contains(name));
+    empty.map(|ty| ty.name().clone()).collect()
+}
+
+/// Drops input objects and what is of their type.
+pub(super) fn drop_inputs(types: &mut Types, dropped: &HashSet<GraphqlName>) {
+    let stays = |value: &InputValueDefinition| !dropped.contains(value.ty.name());
+    types.by_name.retain(|name, _| !dropped.contains(name));
     for ty in types.by_name.values_mut() {
         match ty {
             TypeDefinition::InputObject(input) => input.fields.retain(|_, field| stays(field)),
-            TypeDefinition::Object(object) => {
-                for field in object.fields.values_mut() {
-                    field.arguments.retain(|_, argument| stays(argument));
-                }
-            }
+            TypeDefinition::Object(object) => drop_arguments(&mut object.fields, dropped),
             // Interfaces have fields without arguments.
             TypeDefinition::Scalar(_) | TypeDefinition::Enum(_) | TypeDefinition::Interface(_) => {}
         }
     }
-    true
+}
+
+/// Drops arguments of types that were dropped.
+pub(super) fn drop_arguments(
+    fields: &mut IndexMap<GraphqlName, FieldDefinition>,
+    dropped: &HashSet<GraphqlName>,
+) {
+    let stays = |value: &InputValueDefinition| !dropped.contains(value.ty.name());
+    for field in fields.values_mut() {
+        field.arguments.retain(|_, argument| stays(argument));
+    }
 }
