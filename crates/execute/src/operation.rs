@@ -8,6 +8,7 @@ use graphloom_ir::{
     Value,
 };
 use graphloom_plan::{ResultShape, plan};
+use graphloom_sql::Effects;
 use graphloom_vocab::{Error, ErrorCode, JsonObject, Result, Session, SourceName};
 
 use crate::RequestKind;
@@ -54,6 +55,19 @@ pub(crate) struct StatementStep {
     pub(crate) statement: TaggedStatement,
     pub(crate) parameters: Vec<TypedValue>,
     pub(crate) result: ResultShape,
+    pub(crate) effects: Effects,
+}
+
+impl StatementStep {
+    /// Whether it may run on a connection that others are using too, and be sent again if it has to wait.
+    pub(crate) fn may_share(&self) -> bool {
+        self.effects == Effects::None && !self.statement.is_of_request()
+    }
+
+    /// The same, and it is known not to take long.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.may_share() && self.statement.shared().is_quick()
+    }
 }
 
 /// The values of one request for one statement, in `$n` order.
@@ -266,6 +280,7 @@ fn root_plan(root: &RootField) -> RootPlan {
             RootPlanValue::Statement(StatementStep {
                 source: source.clone(),
                 statement: TaggedStatement::new(planned.sql.text()),
+                effects: planned.sql.effects(),
                 parameters: planned.parameters,
                 result: planned.result,
             })

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use graphloom_ir::SourceQuery;
 use graphloom_pg::{Connection, PgError, Pool, Purpose, Statement};
 use graphloom_plan::ResultShape;
@@ -14,7 +15,12 @@ use crate::operation::{
     OperationPlan, RootPlan, RootPlanValue, StatementStep, StepParameters, text,
 };
 
-/// Runs every statement in order and returns the `data` object.
+/// Most root fields of one request that are asked for at once.
+const AT_ONCE_MAX: usize = 8;
+
+/// Runs every statement and returns the `data` object.
+///
+/// In order, and on one connection; but root fields that are quick are sent all at once, one behind the other.
 pub(crate) async fn run(
     plan: &OperationPlan,
     parameters: &[StepParameters],
@@ -22,15 +28,29 @@ pub(crate) async fn run(
     request_id: Option<&str>,
 ) -> Result<Bytes> {
     let steps = plan.steps();
-    let mut results = Vec::with_capacity(steps.len());
     let mut connections = Connections {
         pools,
         request_id,
         current: None,
     };
-    for (step, parameters) in steps.into_iter().zip(parameters) {
-        results.push(connections.run(step, parameters).await?);
-    }
+    let results = match (steps.as_slice(), parameters) {
+        ([step], [parameters]) => vec![connections.run(step, parameters).await?],
+        (steps, parameters) if steps.iter().all(|step| step.is_quick()) => {
+            let mut runs = Vec::with_capacity(steps.len());
+            for (step, parameters) in steps.iter().zip(parameters) {
+                runs.push(shared(pools, step, parameters));
+            }
+            let results = stream::iter(runs).buffered(AT_ONCE_MAX).try_collect().await;
+            results.map_err(|error: PgError| error.to_error(Purpose::Operation))?
+        }
+        (steps, parameters) => {
+            let mut results = Vec::with_capacity(steps.len());
+            for (step, parameters) in steps.iter().zip(parameters) {
+                results.push(connections.run(step, parameters).await?);
+            }
+            results
+        }
+    };
     Ok(assemble(plan, results))
 }
 
@@ -69,6 +89,38 @@ fn write(
     out.put_u8(b'}');
 }
 
+/// Runs a statement that only reads on a connection that others may be using too.
+///
+/// A connection that Postgres closed meanwhile (a restart, say) says nothing about the statement: one more try
+/// on another.
+async fn shared(
+    pools: &HashMap<SourceName, Pool>,
+    step: &StatementStep,
+    values: &StepParameters,
+) -> Result<Option<Bytes>, PgError> {
+    let pool = pool(pools, &step.source)?;
+    let values: Vec<_> = values.iter().map(Option::as_deref).collect();
+    match read_shared(pool, step, &values).await {
+        Err(error) if error.is_connection_error() => read_shared(pool, step, &values).await,
+        result => result,
+    }
+}
+
+async fn read_shared(
+    pool: &Pool,
+    step: &StatementStep,
+    values: &[Option<&str>],
+) -> Result<Option<Bytes>, PgError> {
+    let statement = step.statement.shared();
+    match step.result {
+        ResultShape::JsonText => pool.read_json(statement, values).await,
+        ResultShape::JsonTextOrNoRow => {
+            let mut rows = pool.read_json_rows(statement, values).await?;
+            Ok(rows.pop().flatten())
+        }
+    }
+}
+
 /// The connection in use: statements of one source that follow each other share it.
 struct Connections<'a> {
     pools: &'a HashMap<SourceName, Pool>,
@@ -83,17 +135,30 @@ impl Connections<'_> {
         step: &StatementStep,
         values: &StepParameters,
     ) -> Result<Option<Bytes>> {
-        let values: Vec<_> = values.iter().map(Option::as_deref).collect();
-        let mut result = self.attempt(step, &values).await;
-        // A connection that Postgres closed meanwhile (a restart, say) says nothing about the
-        // statement, which only reads: one more try on a fresh one.
-        if let Err(error) = &result
-            && error.is_connection_error()
-        {
+        let result = if step.may_share() {
+            // It needs no connection of ours, and shall not wait for one while we hold one.
             self.current = None;
-            result = self.attempt(step, &values).await;
-        }
+            shared(self.pools, step, values).await
+        } else {
+            let values: Vec<_> = values.iter().map(Option::as_deref).collect();
+            self.alone(step, &values).await
+        };
         result.map_err(|error| error.to_error(Purpose::Operation))
+    }
+
+    /// On a connection of its own. The same one more try as [`shared`]'s.
+    async fn alone(
+        &mut self,
+        step: &StatementStep,
+        values: &[Option<&str>],
+    ) -> Result<Option<Bytes>, PgError> {
+        match self.attempt(step, values).await {
+            Err(error) if error.is_connection_error() => {
+                self.current = None;
+                self.attempt(step, values).await
+            }
+            result => result,
+        }
     }
 
     async fn attempt(

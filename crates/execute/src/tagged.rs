@@ -111,6 +111,16 @@ impl TaggedStatement {
         self.statement.text()
     }
 
+    /// Whether it is another one for each request.
+    pub(crate) fn is_of_request(&self) -> bool {
+        self.of_request.is_some()
+    }
+
+    /// The statement without what depends on the request.
+    pub(crate) fn shared(&self) -> &Statement {
+        &self.statement
+    }
+
     /// The statement as it is sent for one request.
     pub(crate) fn of_request(&self, request_id: Option<&str>) -> Cow<'_, Statement> {
         let Some(comment) = &self.of_request else {

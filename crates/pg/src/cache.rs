@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
+use crate::pace::Pace;
+
 /// A statement's text, cheap to clone, with its hash.
 #[derive(Clone)]
 pub struct Statement(Arc<Text>);
@@ -15,6 +17,7 @@ struct Text {
     hash: u64,
     text: Arc<str>,
     use_: Use,
+    pace: Pace,
 }
 
 /// How often a statement is run.
@@ -44,12 +47,23 @@ impl Statement {
             hash: hasher.finish(),
             text,
             use_,
+            pace: Pace::default(),
         }))
     }
 
     /// Whether it will not be seen again.
     pub(crate) fn is_once(&self) -> bool {
         self.0.use_ == Use::Once
+    }
+
+    /// Whether it is known to take so little time that others may wait behind it.
+    pub fn is_quick(&self) -> bool {
+        self.pace().cost_us().is_some()
+    }
+
+    /// How long it takes.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     /// The text.
@@ -109,6 +123,8 @@ pub(crate) struct StatementCache<S> {
     entries: HashMap<Statement, Entry<S>, BuildHasherDefault<Ready>>,
     capacity: usize,
     clock: u64,
+    /// Counts how often everything was forgotten.
+    age: u64,
 }
 
 impl<S: Clone> StatementCache<S> {
@@ -117,6 +133,7 @@ impl<S: Clone> StatementCache<S> {
             entries: HashMap::default(),
             capacity: capacity.max(1),
             clock: 0,
+            age: 0,
         }
     }
 
@@ -146,6 +163,19 @@ impl<S: Clone> StatementCache<S> {
 
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.age += 1;
+    }
+
+    /// How often everything was forgotten.
+    pub(crate) fn age(&self) -> u64 {
+        self.age
+    }
+
+    /// Forgets everything, unless somebody did so since the cache was of this age.
+    pub(crate) fn clear_of(&mut self, age: u64) {
+        if self.age == age {
+            self.clear();
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -6,6 +6,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::config;
@@ -34,7 +35,8 @@ pub async fn connect_once(options: &ConnectionOptions) -> Result<Connection, PgE
         mode: StatementMode::Unprepared,
         statement_timeout: None,
     };
-    Ok(Connection::single(open(options, &settings).await?))
+    let session = open(options, &settings).await?;
+    Ok(Connection::single(Arc::new(session)))
 }
 
 /// Opens a session at the first place that takes us, and sets it up.
@@ -136,7 +138,7 @@ async fn attempt(
             let opened = config.connect(tls.clone()).await;
             opened.map(|opened| Session::start(opened, Some(tls), settings))
         };
-        let mut session = session.map_err(|error| classify(options, endpoint, &error))?;
+        let session = session.map_err(|error| classify(options, endpoint, &error))?;
         session.set_up().await?;
         Ok(session)
     };

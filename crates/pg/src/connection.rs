@@ -4,6 +4,7 @@
 //! connection, and one that ends inside a transaction or after SQL of a user's, is cleaned up in the
 //! background before its place in the pool is free again. Read next: `session.rs`, `pool.rs`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +30,7 @@ pub struct Connection {
 }
 
 struct Held {
-    session: Session,
+    session: Arc<Session>,
     /// Its place in a pool; `None` outside any pool.
     place: Option<Place>,
     isolation: Isolation,
@@ -73,15 +74,15 @@ enum Savepoint {
 }
 
 impl Connection {
-    pub(crate) fn single(session: Session) -> Self {
+    pub(crate) fn single(session: Arc<Session>) -> Self {
         Self::of(session, None, Isolation::default())
     }
 
-    pub(crate) fn pooled(session: Session, place: Place, isolation: Isolation) -> Self {
+    pub(crate) fn pooled(session: Arc<Session>, place: Place, isolation: Isolation) -> Self {
         Self::of(session, Some(place), isolation)
     }
 
-    fn of(session: Session, place: Option<Place>, isolation: Isolation) -> Self {
+    fn of(session: Arc<Session>, place: Option<Place>, isolation: Isolation) -> Self {
         let (condition, transaction) = (Condition::Clean, TransactionState::Outside);
         Self {
             held: Some(Held {
@@ -158,7 +159,7 @@ impl Connection {
     /// The text may do anything, so the session is reset before anybody else gets it. Outside a
     /// transaction Postgres runs the text as one of its own.
     pub async fn simple(&mut self, text: &str) -> Result<SimpleOutcome, PgError> {
-        let mut guard = self.enter(Before::Altered)?;
+        let guard = self.enter(Before::Altered)?;
         let result = simple::run(guard.session(), text).await;
         let result = guard.finish(result);
         result.map_err(|error| with_context(error, text, &[], Prepared::No))
@@ -166,7 +167,7 @@ impl Connection {
 
     /// Runs a fixed script of ours (several statements, no values).
     pub async fn script(&mut self, text: &'static str) -> Result<(), PgError> {
-        let mut guard = self.enter(Before::Clean)?;
+        let guard = self.enter(Before::Clean)?;
         let result = guard.session().client.batch_execute(text).await;
         let result = result.map_err(|error| guard.session().explain(error));
         let result = guard.finish(result);
@@ -177,7 +178,7 @@ impl Connection {
     /// that cannot be prepared.
     pub async fn describe(&mut self, statement: &Statement) -> Result<Vec<ResultColumn>, PgError> {
         let savepoint = self.set_savepoint().await?;
-        let mut guard = self.enter(Before::Clean)?;
+        let guard = self.enter(Before::Clean)?;
         let result = guard.session().describe(statement).await;
         let result = guard.finish(result);
         self.leave_savepoint(savepoint).await?;
@@ -248,17 +249,17 @@ impl Connection {
         self.held().session.is_closed()
     }
 
-    async fn rows(
+    pub(crate) async fn rows(
         &mut self,
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
         let held = self.held();
         let retry = match held.transaction {
-            TransactionState::Outside if !held.session.is_rehearsal => Retry::Once,
+            TransactionState::Outside if !held.session.is_rehearsal() => Retry::Once,
             _ => Retry::Never,
         };
-        let mut guard = self.enter(Before::Clean)?;
+        let guard = self.enter(Before::Clean)?;
         let prepared = Prepared::of(guard.session());
         let result = guard.session().rows(statement, parameters, retry).await;
         let result = guard.finish(result);
@@ -271,7 +272,7 @@ impl Connection {
         isolation: Isolation,
         access: AccessMode,
     ) -> Result<(), PgError> {
-        let begin = match (self.held().session.is_rehearsal, access) {
+        let begin = match (self.held().session.is_rehearsal(), access) {
             (false, access) => begin_statement(isolation, access),
             (true, AccessMode::ReadWrite) => include_str!("sql/rehearsal_begin.sql"),
             (true, AccessMode::ReadOnly) => {
@@ -292,7 +293,7 @@ impl Connection {
                 "the transaction was not committed: a statement in it had failed",
             ));
         }
-        self.script(match self.held().session.is_rehearsal {
+        self.script(match self.held().session.is_rehearsal() {
             false => include_str!("sql/commit.sql"),
             true => include_str!("sql/rehearsal_commit.sql"),
         })
@@ -302,7 +303,7 @@ impl Connection {
     }
 
     pub(crate) async fn roll_back(&mut self) -> Result<(), PgError> {
-        self.script(match self.held().session.is_rehearsal {
+        self.script(match self.held().session.is_rehearsal() {
             false => include_str!("sql/rollback.sql"),
             true => include_str!("sql/rehearsal_rollback.sql"),
         })
@@ -314,7 +315,7 @@ impl Connection {
     /// Takes back all that was done in a rehearsal; the connection is an ordinary one again.
     pub(crate) async fn end_rehearsal(&mut self) -> Result<(), PgError> {
         self.script(include_str!("sql/rollback.sql")).await?;
-        self.held_mut().session.is_rehearsal = false;
+        self.held().session.leave_rehearsal();
         Ok(())
     }
 
@@ -347,8 +348,8 @@ struct InFlight<'c> {
 }
 
 impl InFlight<'_> {
-    fn session(&mut self) -> &mut Session {
-        &mut self.held.session
+    fn session(&self) -> &Session {
+        &self.held.session
     }
 
     fn finish<T>(self, result: Result<T, PgError>) -> Result<T, PgError> {
@@ -361,7 +362,7 @@ impl InFlight<'_> {
             match error.kind() {
                 PgErrorKind::Database(database) if !ends_session(database) => {
                     let inside = held.transaction == TransactionState::Inside;
-                    if inside || held.session.is_rehearsal {
+                    if inside || held.session.is_rehearsal() {
                         held.transaction = TransactionState::Failed;
                     }
                 }
@@ -392,7 +393,7 @@ impl Drop for Connection {
         }
         let is_outside = held.transaction == TransactionState::Outside;
         match held.condition {
-            Condition::Clean if is_outside && !held.session.is_rehearsal => {
+            Condition::Clean if is_outside && !held.session.is_rehearsal() => {
                 if let Some(place) = held.place {
                     place.give_back(held.session);
                 }
@@ -409,7 +410,7 @@ impl Drop for Connection {
 }
 
 /// Does what is needed before a session's place is free again.
-async fn clean_up(mut held: Held, condition: Condition) {
+async fn clean_up(held: Held, condition: Condition) {
     let restored = match condition {
         Condition::Busy(_) | Condition::Broken => {
             held.session.retire().await;
@@ -417,7 +418,7 @@ async fn clean_up(mut held: Held, condition: Condition) {
         }
         // Outside a pool nobody comes after: closing the session ends its transaction too.
         _ if held.place.is_none() => return,
-        _ if held.session.is_rehearsal => {
+        _ if held.session.is_rehearsal() => {
             let leave = match held.transaction {
                 TransactionState::Outside => include_str!("sql/rehearsal_leave.sql"),
                 TransactionState::Inside | TransactionState::Failed => {
@@ -460,13 +461,13 @@ impl std::fmt::Debug for Held {
 
 /// Whether a statement goes through a named prepared statement.
 #[derive(Clone, Copy)]
-enum Prepared {
+pub(crate) enum Prepared {
     Yes,
     No,
 }
 
 impl Prepared {
-    fn of(session: &Session) -> Self {
+    pub(crate) fn of(session: &Session) -> Self {
         match session.mode {
             crate::pool::StatementMode::Prepared { .. } => Self::Yes,
             crate::pool::StatementMode::Unprepared => Self::No,
@@ -474,7 +475,7 @@ impl Prepared {
     }
 }
 
-fn with_context(
+pub(crate) fn with_context(
     error: PgError,
     text: &str,
     parameters: &[Option<&str>],

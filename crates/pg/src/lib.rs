@@ -6,17 +6,21 @@
 //! text with its parameters beside it.
 //!
 //! Read next: `options.rs` (where to connect), `connect.rs` (one session), `pool.rs` (many),
-//! `connection.rs` (statements), `rehearsal.rs` (what is never kept), `error.rs` and `translate.rs` (what clients see), `introspect.rs`.
+//! `connection.rs` (statements), `shared.rs` (reads that share connections), `rehearsal.rs` (what is never kept),
+//! `error.rs` and `translate.rs` (what clients see), `introspect.rs`.
 
 mod cache;
 mod connect;
 mod connection;
 mod error;
 mod introspect;
+mod lanes;
 mod options;
+mod pace;
 mod pool;
 mod rehearsal;
 mod session;
+mod shared;
 mod simple;
 mod sqlstate;
 mod tls;

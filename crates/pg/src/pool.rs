@@ -3,7 +3,7 @@
 //! Our own rather than a pool crate: the pool must know that a session whose statement was abandoned
 //! keeps its place until the server has let go of it, and that one which ran a user's SQL is reset
 //! first. Nothing is asked of the server on checkout; the driver notices by itself when a connection
-//! ends. Read next: `connection.rs`.
+//! ends. Read next: `connection.rs`, `shared.rs`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -16,6 +16,7 @@ use crate::connection::Connection;
 use crate::error::{PgError, PgErrorKind};
 use crate::options::ConnectionOptions;
 use crate::session::{Session, SessionSettings};
+use crate::shared::Sessions;
 use crate::transaction::{AccessMode, Isolation, Transaction};
 
 /// Pause before the first repeated attempt to connect; it doubles each time.
@@ -97,16 +98,20 @@ impl PoolId {
 
 /// A pool of connections; clones share it.
 #[derive(Clone)]
-pub struct Pool(Arc<Shared>);
+pub struct Pool(pub(crate) Arc<Shared>);
 
-struct Shared {
+/// How many reads at once may be sent again because they waited too long: a database that is slow as a whole must
+/// not be asked everything twice.
+const IMPATIENT_MAX: usize = 4;
+
+pub(crate) struct Shared {
     id: PoolId,
     connect: ConnectionOptions,
     options: PoolOptions,
-    places: Arc<Semaphore>,
-    /// The most recently used last: it is taken first, so that the others become old.
-    idle: Mutex<Vec<Idle>>,
+    pub(crate) places: Arc<Semaphore>,
+    sessions: Mutex<Sessions>,
     waiting: AtomicUsize,
+    pub(crate) impatient: Semaphore,
     is_swept: AtomicBool,
     kind: PoolKind,
 }
@@ -118,8 +123,8 @@ enum PoolKind {
     Rehearsal(AtomicBool),
 }
 
-struct Idle {
-    session: Session,
+pub(crate) struct Idle {
+    pub(crate) session: Arc<Session>,
     since: Instant,
 }
 
@@ -145,11 +150,18 @@ impl Pool {
             connect,
             options,
             places: Arc::new(Semaphore::new(places)),
-            idle: Mutex::new(Vec::new()),
+            sessions: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            impatient: Semaphore::new(IMPATIENT_MAX),
             is_swept: AtomicBool::new(false),
             kind,
         }))
+    }
+
+    /// Whether reads may share its connections: not those of a rehearsal, nor where a pooler may be in between.
+    pub(crate) fn may_share(&self) -> bool {
+        matches!(self.0.kind, PoolKind::Lasting)
+            && self.0.options.statements != StatementMode::Unprepared
     }
 
     /// Whether a rehearsal's transaction was begun.
@@ -173,11 +185,12 @@ impl Pool {
     /// or why none could be opened.
     pub async fn get(&self) -> Result<Connection, PgError> {
         let permit = self.wait().await?;
-        let session = match self.0.take_idle() {
+        let idle = self.0.sessions().take_idle(&self.0);
+        let session = match idle {
             Some(session) => session,
             None => self.open().await?,
         };
-        if session.is_rehearsal {
+        if session.is_rehearsal() {
             session.enter_rehearsal().await?;
         }
         let place = Place {
@@ -195,12 +208,12 @@ impl Pool {
     /// Closes idle connections and refuses new use; connections in use are closed when given back.
     pub fn close(&self) {
         self.0.places.close();
-        self.0.idle().clear();
+        self.0.sessions().idle.clear();
     }
 
     /// The pool's numbers.
     pub fn status(&self) -> PoolStatus {
-        let idle = self.0.idle().len();
+        let idle = self.0.sessions().idle.len();
         let places = self
             .0
             .options
@@ -223,7 +236,7 @@ impl Pool {
         &self.0.options
     }
 
-    async fn wait(&self) -> Result<OwnedSemaphorePermit, PgError> {
+    pub(crate) async fn wait(&self) -> Result<OwnedSemaphorePermit, PgError> {
         let closed = |_| PgError::new(PgErrorKind::PoolClosed);
         // The common case: a place is free, and nobody needs a timer.
         if let Ok(permit) = Arc::clone(&self.0.places).try_acquire_owned() {
@@ -243,7 +256,7 @@ impl Pool {
         }
     }
 
-    async fn open(&self) -> Result<Session, PgError> {
+    pub(crate) async fn open(&self) -> Result<Arc<Session>, PgError> {
         let settings = SessionSettings {
             mode: self.0.options.statements,
             statement_timeout: self.0.options.statement_timeout,
@@ -254,7 +267,7 @@ impl Pool {
             // Its session was lost, and with it what was done before.
             return Err(PgError::new(PgErrorKind::Abandoned));
         }
-        let mut session = loop {
+        let session = loop {
             match connect::open(&self.0.connect, &settings).await {
                 Ok(session) => break session,
                 Err(error) if retries > 0 && is_transient(&error) => {
@@ -268,7 +281,7 @@ impl Pool {
         if let PoolKind::Rehearsal(begun) = &self.0.kind {
             session.begin_rehearsal(self.0.options.isolation).await?;
             begun.store(true, Ordering::Relaxed);
-            return Ok(session);
+            return Ok(Arc::new(session));
         }
         if !self.0.is_swept.swap(true, Ordering::Relaxed) {
             tokio::spawn(sweep(
@@ -276,7 +289,7 @@ impl Pool {
                 sweep_interval(&self.0.options),
             ));
         }
-        Ok(session)
+        Ok(Arc::new(session))
     }
 }
 
@@ -310,28 +323,31 @@ impl Drop for Waiting<'_> {
 }
 
 impl Shared {
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        // Nothing that could panic happens under the lock.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        // Nothing that could panic half-way happens under the lock.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_idle(&self) -> Option<Session> {
-        let mut idle = self.idle();
-        while let Some(Idle { session, .. }) = idle.pop() {
-            if !session.is_closed() && !self.is_too_old(&session) {
-                return Some(session);
-            }
+    /// Whether somebody waits for a connection.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Puts a session among the idle ones, unless it is of no more use.
+    pub(crate) fn keep(&self, session: Arc<Session>) {
+        if !session.is_closed() && !self.places.is_closed() && !self.is_too_old(&session) {
+            let since = Instant::now();
+            self.sessions().idle.push(Idle { session, since });
         }
-        None
     }
 
-    fn is_too_old(&self, session: &Session) -> bool {
+    pub(crate) fn is_too_old(&self, session: &Session) -> bool {
         let lifetime = self.options.connection_lifetime;
         lifetime.is_some_and(|lifetime| session.opened.elapsed() >= lifetime)
     }
 
     fn sweep(&self) {
-        self.idle().retain(|idle| {
+        self.sessions().idle.retain(|idle| {
             !idle.session.is_closed()
                 && !self.is_too_old(&idle.session)
                 && idle.since.elapsed() < self.options.idle_timeout
@@ -369,18 +385,9 @@ pub(crate) struct Place {
 
 impl Place {
     /// Puts the session among the idle ones, unless it is of no more use, and frees the place.
-    pub(crate) fn give_back(self, session: Session) {
-        if session.is_closed() {
-            return;
-        }
-        if let Some(pool) = self.pool.upgrade()
-            && !pool.places.is_closed()
-            && !pool.is_too_old(&session)
-        {
-            pool.idle().push(Idle {
-                session,
-                since: Instant::now(),
-            });
+    pub(crate) fn give_back(self, session: Arc<Session>) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.keep(session);
         }
         // The permit goes only now: whoever gets it finds the session.
     }

@@ -5,7 +5,8 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
@@ -41,8 +42,10 @@ pub(crate) struct Session {
     pub(crate) mode: StatementMode,
     pub(crate) statement_timeout: Option<Duration>,
     /// Whether all of it is inside a transaction that is never committed.
-    pub(crate) is_rehearsal: bool,
-    statements: StatementCache<tokio_postgres::Statement>,
+    is_rehearsal: AtomicBool,
+    statements: Mutex<StatementCache<tokio_postgres::Statement>>,
+    /// When the last statement's result was here, in nanoseconds after `opened`.
+    last_result_ns: AtomicU64,
     canceller: Canceller,
     /// Why the driver stopped, once it did.
     ended: Arc<OnceLock<String>>,
@@ -106,15 +109,16 @@ impl Session {
             opened: Instant::now(),
             mode: settings.mode,
             statement_timeout: settings.statement_timeout,
-            is_rehearsal: false,
-            statements: StatementCache::new(capacity),
+            is_rehearsal: AtomicBool::new(false),
+            statements: Mutex::new(StatementCache::new(capacity)),
+            last_result_ns: AtomicU64::new(0),
             ended,
             driver,
         }
     }
 
     /// The settings every session has, in one round trip.
-    pub(crate) async fn set_up(&mut self) -> Result<(), PgError> {
+    pub(crate) async fn set_up(&self) -> Result<(), PgError> {
         let timeout_ms = self
             .statement_timeout
             .map(|timeout| timeout.as_millis().to_string());
@@ -125,12 +129,22 @@ impl Session {
     }
 
     /// Begins the transaction that everything on this session is inside of.
-    pub(crate) async fn begin_rehearsal(&mut self, isolation: Isolation) -> Result<(), PgError> {
+    pub(crate) async fn begin_rehearsal(&self, isolation: Isolation) -> Result<(), PgError> {
         let begin = begin_statement(isolation, AccessMode::ReadWrite);
         let begun = self.client.batch_execute(begin).await;
         begun.map_err(|error| self.explain(error))?;
-        self.is_rehearsal = true;
+        self.is_rehearsal.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// From now on it is an ordinary session again.
+    pub(crate) fn leave_rehearsal(&self) {
+        self.is_rehearsal.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether all of it is inside a transaction that is never committed.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.is_rehearsal.load(Ordering::Relaxed)
     }
 
     /// Sets the point that a failing statement goes back to.
@@ -141,8 +155,8 @@ impl Session {
     }
 
     /// Brings the session back to what it was when it was opened, after SQL of a user's.
-    pub(crate) async fn reset(&mut self) -> Result<(), PgError> {
-        self.statements.clear();
+    pub(crate) async fn reset(&self) -> Result<(), PgError> {
+        self.statements().clear();
         // Two requests: DISCARD ALL does not run inside a transaction, nor in a list of statements.
         self.client
             .batch_execute(include_str!("sql/rollback.sql"))
@@ -163,7 +177,14 @@ impl Session {
     }
 
     pub(crate) fn cached_statements(&self) -> usize {
-        self.statements.len()
+        self.statements().len()
+    }
+
+    fn statements(&self) -> MutexGuard<'_, StatementCache<tokio_postgres::Statement>> {
+        // Nothing that could panic half-way happens under the lock.
+        self.statements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An error of the driver's, with the reason the session ended if it did.
@@ -178,8 +199,11 @@ impl Session {
     }
 
     /// All rows of a statement. `retry` says whether a plan that went stale may be made anew.
+    ///
+    /// May be called again before it is done: statements then follow each other down the connection, and
+    /// each is a transaction of its own.
     pub(crate) async fn rows(
-        &mut self,
+        &self,
         statement: &Statement,
         parameters: &[Option<&str>],
         retry: Retry,
@@ -187,10 +211,14 @@ impl Session {
         if matches!(self.mode, StatementMode::Unprepared) || statement.is_once() {
             return self.unprepared_rows(statement.text(), parameters).await;
         }
-        let Some(prepared) = self.statements.get(statement) else {
+        let (known, age) = {
+            let mut statements = self.statements();
+            (statements.get(statement), statements.age())
+        };
+        let Some(prepared) = known else {
             return self.freshly_prepared_rows(statement, parameters).await;
         };
-        let error = match self.prepared_rows(&prepared, parameters).await {
+        let error = match self.prepared_rows(statement, &prepared, parameters).await {
             Ok(rows) => return Ok(rows),
             Err(error) => error,
         };
@@ -198,7 +226,8 @@ impl Session {
             return Err(error);
         }
         // DDL, or somebody's DEALLOCATE: whatever else is cached is as old.
-        self.statements.clear();
+        // Those behind this one on the same connection find that out too, and must not undo what we do now.
+        self.statements().clear_of(age);
         match retry {
             Retry::Once => self.freshly_prepared_rows(statement, parameters).await,
             Retry::Never => Err(error),
@@ -223,29 +252,43 @@ impl Session {
     }
 
     async fn freshly_prepared_rows(
-        &mut self,
+        &self,
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
         // No parameter types are given: Postgres infers them from the casts in the text.
         let prepared = self.client.prepare(statement.text()).await;
         let prepared = prepared.map_err(|error| self.explain(error))?;
-        self.statements.insert(statement.clone(), prepared.clone());
-        self.prepared_rows(&prepared, parameters).await
+        self.statements()
+            .insert(statement.clone(), prepared.clone());
+        self.prepared_rows(statement, &prepared, parameters).await
     }
 
     async fn prepared_rows(
         &self,
+        statement: &Statement,
         prepared: &tokio_postgres::Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
+        let sent = self.opened.elapsed();
         let parameters = parameters.iter().map(|value| TextParameter(*value));
         let rows = async {
             pin!(self.client.query_raw(prepared, parameters).await?)
                 .try_collect()
                 .await
         };
-        rows.await.map_err(|error| self.explain(error))
+        let rows = rows.await.map_err(|error| self.explain(error))?;
+        statement.pace().observe(self.time_since(sent));
+        Ok(rows)
+    }
+
+    /// How long Postgres took for a statement that was sent then and whose result is here now: it began when
+    /// the one before it had ended.
+    fn time_since(&self, sent: Duration) -> Duration {
+        let now = self.opened.elapsed();
+        let now_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.last_result_ns.swap(now_ns, Ordering::Relaxed);
+        now.saturating_sub(sent.max(Duration::from_nanos(before)))
     }
 
     async fn unprepared_rows(
@@ -268,7 +311,7 @@ impl Session {
     /// Ends a session whose statement was abandoned: cancels it, waits until the server is done with it
     /// (so that the pool's bound holds on the server's side too), and closes the connection. It is not
     /// used again, because a late cancel request would hit an innocent statement.
-    pub(crate) async fn retire(self) {
+    pub(crate) async fn retire(&self) {
         {
             let mut idle = pin!(self.client.batch_execute(""));
             for _ in 0..CANCEL_ROUNDS {

@@ -13,6 +13,7 @@ mod name;
 mod print;
 mod quote;
 mod select;
+mod text;
 mod write;
 
 pub use comment::{Comment, CommentFormat};
@@ -21,12 +22,13 @@ pub use expr::{
     WindowCall,
 };
 pub use name::{Alias, Function, Name, ParameterId, TypeName};
-pub use print::{Layout, SqlText, print, show};
+pub use print::{Layout, print, show};
 pub use quote::{quote_identifier, quote_literal};
 pub use select::{
     CommonTable, Direction, FromItem, Join, JoinKind, NativePart, Nulls, OrderBy, Ordinality,
     Select, Statement, Target,
 };
+pub use text::{Effects, SqlText};
 pub use write::{
     Assignment, Conflict, ConflictAction, ConflictTarget, Delete, Insert, InsertRows, InsertValue,
     Update,

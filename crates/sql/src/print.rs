@@ -9,30 +9,12 @@ use std::fmt::Write;
 
 use crate::quote::{write_identifier, write_literal};
 use crate::select::Ordinality;
+use crate::text::{Effects, SqlText};
 use crate::{
     AggregateArguments, AggregateCall, Alias, CaseBranch, CommonTable, Direction, Expr, FromItem,
     Function, Join, JoinKind, Literal, Name, NativePart, Nulls, OrderBy, ParameterId, Quantifier,
     Select, Statement, Target, TypeName, WindowCall,
 };
-
-/// The text of a statement and its parameters. Only [`print()`] makes one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SqlText {
-    text: String,
-    parameters: Vec<ParameterId>,
-}
-
-impl SqlText {
-    /// The statement.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// What `$1`, `$2` … stand for, in this order.
-    pub fn parameters(&self) -> &[ParameterId] {
-        &self.parameters
-    }
-}
 
 /// How a statement is laid out. The tokens are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +32,7 @@ pub fn print(statement: &Statement, layout: Layout) -> SqlText {
     SqlText {
         text: printer.out,
         parameters: printer.parameters,
+        effects: printer.effects,
     }
 }
 
@@ -71,6 +54,7 @@ struct Printer<'a> {
     numbers: Vec<usize>,
     layout: Layout,
     depth: usize,
+    effects: Effects,
 }
 
 impl Printer<'_> {
@@ -82,6 +66,7 @@ impl Printer<'_> {
             numbers: Vec::new(),
             layout,
             depth: 0,
+            effects: Effects::None,
         }
     }
 
@@ -284,6 +269,7 @@ impl Printer<'_> {
                 self.column_names(columns);
             }
             FromItem::Native { parts, alias } => {
+                self.effects = Effects::Possible;
                 self.push("(");
                 for part in parts {
                     match part {
@@ -480,7 +466,10 @@ impl Printer<'_> {
     fn function(&mut self, function: &Function) {
         match function {
             Function::Builtin(name) => self.push(name),
-            Function::Qualified { schema, name } => self.qualified(schema, name),
+            Function::Qualified { schema, name } => {
+                self.effects = Effects::Possible;
+                self.qualified(schema, name);
+            }
         }
     }
 

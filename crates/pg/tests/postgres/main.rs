@@ -9,6 +9,7 @@ mod errors;
 mod introspection;
 mod pool;
 mod rehearsal;
+mod shared;
 mod statements;
 mod support;
 mod tls;

@@ -187,3 +187,30 @@ fn rows_are_inserted() {
         r#"INSERT INTO "public"."user" AS t0 DEFAULT VALUES RETURNING t0."id""#
     );
 }
+
+#[test]
+fn a_statement_says_whether_it_may_have_effects() {
+    let effects = |expr| print(&Statement::Select(Select::of(expr)), Layout::Line).effects();
+    let function = Function::Qualified {
+        schema: Name::new("public"),
+        name: Name::new("f"),
+    };
+    assert_eq!(effects(column(0, "a")), Effects::None);
+    let own = Expr::call("coalesce", vec![column(0, "a")]);
+    assert_eq!(effects(own), Effects::None);
+    assert_eq!(effects(Expr::Call(function, Vec::new())), Effects::Possible);
+    let native = Select::of(Expr::integer(1)).from(FromItem::Native {
+        parts: vec![NativePart::Text("SELECT 1".into())],
+        alias: Alias::new(0),
+    });
+    let native = print(&Statement::Select(native), Layout::Line);
+    assert_eq!(native.effects(), Effects::Possible);
+    let delete = Statement::Delete(crate::Delete {
+        schema: Name::new("public"),
+        table: Name::new("user"),
+        alias: Alias::new(0),
+        filter: None,
+        returning: Vec::new(),
+    });
+    assert_eq!(print(&delete, Layout::Line).effects(), Effects::Possible);
+}

@@ -2,12 +2,13 @@
 
 use super::Printer;
 use crate::{
-    Assignment, Conflict, ConflictAction, ConflictTarget, Delete, Expr, Insert, InsertRows,
-    InsertValue, Target, Update,
+    Assignment, Conflict, ConflictAction, ConflictTarget, Delete, Effects, Expr, Insert,
+    InsertRows, InsertValue, Target, Update,
 };
 
 impl Printer<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) {
+        self.effects = Effects::Possible;
         self.push("INSERT INTO ");
         self.qualified(&insert.schema, &insert.table);
         self.push(" AS ");
@@ -40,6 +41,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn update(&mut self, update: &Update) {
+        self.effects = Effects::Possible;
         self.push("UPDATE ");
         self.qualified(&update.schema, &update.table);
         self.push(" AS ");
@@ -51,6 +53,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) {
+        self.effects = Effects::Possible;
         self.push("DELETE FROM ");
         self.qualified(&delete.schema, &delete.table);
         self.push(" AS ");
