@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use graphloom_graphql::Fragment;
 use graphloom_ir::{Assumption, Observed, OperationKind, Premise};
 use graphloom_schema::RoleSchema;
-use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, PathSegment, Result};
+use graphloom_vocab::{Absent, Error, ErrorPath, GraphqlName, JsonObject, PathSegment, Result};
 
 use crate::Limits;
 use crate::variables::VariableRules;
@@ -23,10 +23,19 @@ pub(crate) struct Binder<'a> {
     pub(crate) premise: Premise,
     /// What the premise holds, to note nothing twice.
     pub(crate) assumed: HashSet<Assumption>,
-    pub(crate) fields_seen: usize,
+    pub(crate) seen: Seen,
     pub(crate) depth: usize,
     /// Introspection lists that are being written.
     pub(crate) lists_open: usize,
+}
+
+/// How much was bound so far, fragments expanded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// Fields, and items of lists that become SQL.
+    fields: usize,
+    aliases: usize,
+    directives: usize,
 }
 
 impl Binder<'_> {
@@ -71,6 +80,12 @@ impl Binder<'_> {
         Err(Error::validation(message).at(self.path.clone()))
     }
 
+    /// The same for a name that is not in the role's schema.
+    pub(crate) fn absent<T>(&self, absent: Absent, message: impl Into<String>) -> Result<T> {
+        let error = Error::validation(message).at(self.path.clone());
+        Err(error.for_want_of(absent))
+    }
+
     /// Counts fields against the ceiling.
     pub(crate) fn count_field(&mut self) -> Result<()> {
         self.count_items(1)
@@ -78,10 +93,30 @@ impl Binder<'_> {
 
     /// Counts items of lists that become SQL against the same ceiling.
     pub(crate) fn count_items(&mut self, items: usize) -> Result<()> {
-        self.fields_seen = self.fields_seen.saturating_add(items);
-        if self.fields_seen > self.limits.fields {
+        self.seen.fields = self.seen.fields.saturating_add(items);
+        if self.seen.fields > self.limits.fields {
             let most = self.limits.fields;
             return self.fail(format!("the operation selects more than {most} fields"));
+        }
+        Ok(())
+    }
+
+    /// Counts a field's alias against its ceiling.
+    pub(crate) fn count_alias(&mut self) -> Result<()> {
+        self.seen.aliases += 1;
+        if self.seen.aliases > self.limits.aliases {
+            let most = self.limits.aliases;
+            return self.fail(format!("the operation has more than {most} aliases"));
+        }
+        Ok(())
+    }
+
+    /// Counts what stands at one field or fragment against the ceiling of directives.
+    pub(crate) fn count_directives(&mut self, directives: usize) -> Result<()> {
+        self.seen.directives = self.seen.directives.saturating_add(directives);
+        if self.seen.directives > self.limits.directives {
+            let most = self.limits.directives;
+            return self.fail(format!("the operation has more than {most} directives"));
         }
         Ok(())
     }

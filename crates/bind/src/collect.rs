@@ -65,6 +65,9 @@ impl<'a> Binder<'a> {
             self.count_field()?;
             match selection {
                 Selection::Field(field) => {
+                    if field.alias.is_some() {
+                        self.count_alias()?;
+                    }
                     if self.included(&field.directives, Place::Field)? {
                         self.merge(field, fields)?;
                     }

@@ -117,6 +117,7 @@ impl Place {
 impl<'a> Binder<'a> {
     /// Whether what carries these directives is part of the operation.
     pub(crate) fn included(&mut self, directives: &'a [Directive], place: Place) -> Result<bool> {
+        self.count_directives(directives.len())?;
         let mut included = true;
         for (directive, known) in self.known(directives, place)? {
             let wanted = known.name == "include";

@@ -8,7 +8,7 @@ use graphloom_graphql::{TypeRef, Value as Literal};
 use graphloom_ir::coerce::{coerce, describe};
 use graphloom_ir::{Coercion, EnumValues, Input, Observed, TypedValue, Value, VariableUse};
 use graphloom_schema::{EnumMeaning, EnumType};
-use graphloom_vocab::{Error, GraphqlName, Json, PathSegment, Result, is_graphql_name};
+use graphloom_vocab::{Absent, Error, GraphqlName, Json, PathSegment, Result, is_graphql_name};
 
 use crate::binder::Binder;
 use crate::variables::input;
@@ -230,7 +230,12 @@ impl<'a> Binder<'a> {
             }
             if !ty.fields.contains_key(key.as_str()) {
                 return self.within(key, |binder| {
-                    binder.fail(format!("field '{key}' not found in type: '{type_name}'"))
+                    let absent = Absent::InputField {
+                        ty: type_name.clone(),
+                        name: key.clone(),
+                    };
+                    let message = format!("field '{key}' not found in type: '{type_name}'");
+                    binder.absent(absent, message)
                 });
             }
         }

@@ -18,8 +18,6 @@ use crate::input::InputRef;
 
 /// Lists that lead from a type to its parts.
 const LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
-/// How deep they may nest; tools nest one, and one inside it does no harm.
-const LISTS_MAX: usize = 2;
 
 /// What an introspection field is asked of.
 #[derive(Clone, Copy)]
@@ -132,9 +130,9 @@ impl<'a> Binder<'a> {
             .expect("introspection types are in every schema");
         self.nested(|binder| {
             // Collecting counts each field for each object; only what is written counts here.
-            let seen = binder.fields_seen;
+            let seen = binder.seen;
             let fields = binder.collect(type_name, selection_sets)?;
-            binder.fields_seen = seen;
+            binder.seen = seen;
             writer.out.push('{');
             for (position, (key, collected)) in fields.iter().enumerate() {
                 if position > 0 {
@@ -170,9 +168,10 @@ impl<'a> Binder<'a> {
         if !LISTS.contains(&name) {
             return step(self);
         }
-        if self.lists_open >= LISTS_MAX {
+        if self.lists_open >= self.limits.introspection_lists {
+            let most = self.limits.introspection_lists;
             return self.fail(format!(
-                "introspection lists nest deeper than {LISTS_MAX} levels"
+                "introspection lists nest deeper than {most} levels"
             ));
         }
         self.lists_open += 1;

@@ -11,7 +11,7 @@ use graphloom_ir::{
     SelectArguments, SourceQuery, TableSelect,
 };
 use graphloom_schema::{FieldDefinition, NodeTable};
-use graphloom_vocab::{GraphqlName, Json, Result};
+use graphloom_vocab::{Absent, GraphqlName, Json, Result};
 
 use crate::binder::Binder;
 use crate::collect::Collected;
@@ -74,7 +74,12 @@ impl<'a> Binder<'a> {
                 let name = &field.field.name;
                 if name.as_str() != "__typename" && !ty.fields.contains_key(name) {
                     return binder.within(name.as_str(), |binder| {
-                        binder.fail(format!("field '{name}' not found in type: '{interface}'"))
+                        let absent = Absent::Field {
+                            ty: interface.clone(),
+                            name: name.clone(),
+                        };
+                        let message = format!("field '{name}' not found in type: '{interface}'");
+                        binder.absent(absent, message)
                     });
                 }
             }

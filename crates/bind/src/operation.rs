@@ -9,10 +9,10 @@ use graphloom_ir::{
     SelectGrant, SourceQuery, TableAccess,
 };
 use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema, RootKind};
-use graphloom_vocab::{Error, ErrorPath, GraphqlName, JsonObject, Result};
+use graphloom_vocab::{Absent, Error, ErrorPath, GraphqlName, JsonObject, Result};
 
 use crate::Limits;
-use crate::binder::Binder;
+use crate::binder::{Binder, Seen};
 use crate::collect::Collected;
 use crate::directives::RootFields;
 use crate::mutation::Bound;
@@ -92,7 +92,7 @@ pub fn bind(
         path: ErrorPath::root(),
         premise: Premise::default(),
         assumed: HashSet::new(),
-        fields_seen: 0,
+        seen: Seen::default(),
         depth: 0,
         lists_open: 0,
     };
@@ -135,7 +135,7 @@ impl<'a> Binder<'a> {
                 let ty = schema.mutation_type.as_ref();
                 match ty.and_then(|name| schema.object(name)) {
                     Some(ty) => Ok(ty),
-                    None => self.fail("no mutations exist"),
+                    None => self.absent(Absent::Mutations, "no mutations exist"),
                 }
             }
             OperationKind::Subscription => {
@@ -143,7 +143,7 @@ impl<'a> Binder<'a> {
                 let ty = schema.subscription_type.as_ref();
                 match ty.and_then(|name| schema.object(name)) {
                     Some(ty) => Ok(ty),
-                    None => self.fail("no subscriptions exist"),
+                    None => self.absent(Absent::Subscriptions, "no subscriptions exist"),
                 }
             }
         }

@@ -13,7 +13,7 @@ use graphloom_schema::{
     EnumMeaning, FieldDefinition, FieldMeaning, InputMeaning, InputValueDefinition, ObjectType,
     RelationshipMeaning, RootKind,
 };
-use graphloom_vocab::{GraphqlName, Json, Result};
+use graphloom_vocab::{Absent, GraphqlName, Json, Result};
 
 use crate::binder::Binder;
 use crate::collect::Collected;
@@ -29,11 +29,22 @@ impl<'a> Binder<'a> {
         let name = &collected.field.name;
         let Some(definition) = self.schema.field(parent, name) else {
             let parent = &parent.name;
-            return self.fail(format!("field '{name}' not found in type: '{parent}'"));
+            let absent = Absent::Field {
+                ty: parent.clone(),
+                name: name.clone(),
+            };
+            let message = format!("field '{name}' not found in type: '{parent}'");
+            return self.absent(absent, message);
         };
         for (argument, _) in &collected.field.arguments {
             if !definition.arguments.contains_key(argument) {
-                return self.fail(format!("'{name}' has no argument named '{argument}'"));
+                let absent = Absent::Argument {
+                    ty: parent.name.clone(),
+                    field: name.clone(),
+                    name: argument.clone(),
+                };
+                let message = format!("'{name}' has no argument named '{argument}'");
+                return self.absent(absent, message);
             }
         }
         Ok(definition)

@@ -10,7 +10,10 @@ use graphloom_graphql as graphql;
 use graphloom_ir::{BoundOperation, OperationKind};
 use graphloom_pg::Purpose;
 use graphloom_schema::{SchemaCache, SchemaVariant};
-use graphloom_vocab::{Error, ErrorCode, ErrorPath, JsonObject, Result, Session, SourceName};
+use graphloom_vocab::{
+    Error, ErrorCode, ErrorPath, Internal, Json, JsonObject, Result, RoleName, Session, SourceName,
+};
+use serde_json::json;
 
 use crate::guard::{self, TimeLimit, exceeded};
 use crate::operation::OperationPlan;
@@ -40,10 +43,24 @@ pub struct EngineOptions {
     pub document: graphql::Limits,
     /// Ceilings of one operation.
     pub operation: bind::Limits,
+    /// Most bytes of one request's variables as compact JSON.
+    pub variables_bytes: usize,
     /// Most bytes (of documents and SQL) that cached plans may take.
     pub plan_cache_bytes: u64,
     /// Whether the allow list is asked.
     pub allow_list: AllowListMode,
+    /// Whether roles are told what they lack.
+    pub hints: Hints,
+}
+
+/// Whether a role that does not find something is told that it is there, and which permission is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hints {
+    /// It is not: what a role may not see is not there.
+    #[default]
+    Withheld,
+    /// It is, in the error's detail.
+    Given,
 }
 
 /// Whether roles may only run what is on the allow list.
@@ -61,8 +78,10 @@ impl Default for EngineOptions {
         Self {
             document: graphql::Limits::default(),
             operation: bind::Limits::default(),
+            variables_bytes: 32 << 20,
             plan_cache_bytes: 32 << 20,
             allow_list: AllowListMode::default(),
+            hints: Hints::default(),
         }
     }
 }
@@ -223,6 +242,12 @@ impl Engine {
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<(Arc<OperationPlan>, JsonObject)> {
+        let most = self.options.variables_bytes;
+        if !fits(&request.variables, most) {
+            let message = format!("the variables have more than {most} bytes");
+            let at = ErrorPath::keys(&["variables"]);
+            return Err(Error::validation(message).at(at));
+        }
         let key = PlanKey::new(snapshot.generation, session, request);
         if let Some(found) = self.plans.get(&key, &request.variables)? {
             return Ok(found);
@@ -294,7 +319,11 @@ impl Engine {
         };
         let schema = snapshot.schema.variant(&session.role, variant);
         let limits = self.options.operation;
-        bind::bind(&schema, &document, operation, &request.variables, limits)
+        let bound = bind::bind(&schema, &document, operation, &request.variables, limits);
+        bound.map_err(|error| match self.options.hints {
+            Hints::Withheld => error,
+            Hints::Given => hinted(error, &snapshot.schema, &session.role, variant),
+        })
     }
 
     /// Whether the role may run the request, as far as that is known without running it: nothing is asked of any
@@ -327,6 +356,42 @@ impl Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self::new(EngineOptions::default())
+    }
+}
+
+/// Whether a JSON object has at most so many bytes. Escapes and what stands between values are counted as one each.
+fn fits(object: &JsonObject, most: usize) -> bool {
+    fn count_entries(object: &JsonObject, left: &mut usize) -> bool {
+        let mut entries = object.iter();
+        entries.all(|(key, value)| take(left, key.len() + 4) && count(value, left))
+    }
+    fn count(value: &Json, left: &mut usize) -> bool {
+        match value {
+            Json::Null | Json::Bool(_) => take(left, 4),
+            Json::Number(number) => take(left, number.as_str().len() + 1),
+            Json::String(text) => take(left, text.len() + 3),
+            Json::Array(items) => take(left, 2) && items.iter().all(|item| count(item, left)),
+            Json::Object(object) => take(left, 2) && count_entries(object, left),
+        }
+    }
+    fn take(left: &mut usize, bytes: usize) -> bool {
+        let enough = *left >= bytes;
+        *left = left.saturating_sub(bytes);
+        enough
+    }
+    let mut left = most;
+    count_entries(object, &mut left)
+}
+
+/// The same error, with the permission that is missing.
+fn hinted(error: Error, schema: &SchemaCache, role: &RoleName, variant: SchemaVariant) -> Error {
+    let hint = match error.internal() {
+        Some(Internal::Absent(absent)) if !role.is_admin() => schema.denial(role, variant, absent),
+        _ => None,
+    };
+    match hint {
+        Some(hint) => error.with_internal(json!({ "hint": hint })),
+        None => error,
     }
 }
 

@@ -18,7 +18,9 @@ mod run;
 mod tagged;
 
 pub use caller::Caller;
-pub use engine::{AllowListMode, Engine, EngineOptions, Snapshot, Started};
+pub use engine::{AllowListMode, Engine, EngineOptions, Hints, Snapshot, Started};
+pub use graphloom_bind::Limits as OperationLimits;
+pub use graphloom_graphql::Limits as DocumentLimits;
 pub use guard::TimeLimit;
 pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};

@@ -20,6 +20,8 @@ use crate::surrogates;
 /// Ceilings of one document, far above what people write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Most bytes of its text.
+    pub bytes: usize,
     /// Most lexical tokens.
     pub tokens: usize,
     /// Deepest nesting, counted as the parser does (about three a level of selection).
@@ -29,6 +31,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            bytes: 32 << 20,
             tokens: 1_000_000,
             depth: 600,
         }
@@ -49,6 +52,12 @@ pub struct SyntaxError {
 /// Accepts the October 2021 language (and descriptions on operations); type system definitions are
 /// refused. Stops at the first syntax error or limit.
 pub fn parse(text: &str, limits: Limits) -> Result<Document, SyntaxError> {
+    if text.len() > limits.bytes {
+        return Err(SyntaxError {
+            message: format!("it has more than {} bytes", limits.bytes),
+            limit: true,
+        });
+    }
     let options = ParseOptions {
         graphql_ruby_compatibility: false,
         max_depth: limits.depth,
@@ -329,11 +338,23 @@ mod tests {
                 &wide,
                 Limits {
                     tokens: 100,
-                    depth: 600
+                    ..Limits::default()
                 }
             )
             .is_err()
         );
         ok(&wide);
+    }
+
+    #[test]
+    fn a_text_may_be_so_long_and_no_longer() {
+        let limits = Limits {
+            bytes: 5,
+            ..Limits::default()
+        };
+        assert!(parse("{ a }", limits).is_ok());
+        let error = parse("{ a } ", limits).unwrap_err();
+        assert!(error.limit);
+        assert_eq!(error.message, "it has more than 5 bytes");
     }
 }

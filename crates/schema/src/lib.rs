@@ -7,6 +7,7 @@
 mod cache;
 mod conflict;
 mod definition;
+mod denial;
 mod enumeration;
 mod function;
 mod guard;

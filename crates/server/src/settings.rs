@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use graphloom_admin::Changes;
 use graphloom_auth::AuthConfig;
-use graphloom_execute::AllowListMode;
+use graphloom_execute::{AllowListMode, DocumentLimits, OperationLimits};
 use graphloom_outbound::Client;
 
 use crate::cors::Cors;
@@ -86,10 +86,23 @@ pub struct HttpSettings {
     pub body_memory_bytes: usize,
     /// Most operations in one batch.
     pub batch_max: usize,
+    /// Ceilings of one operation.
+    pub ceilings: Ceilings,
     /// Automatic persisted queries, where they are on.
     pub persisted: Option<PersistedSettings>,
     /// What `/v1alpha1/config` repeats and nothing here uses.
     pub reported: Reported,
+}
+
+/// Ceilings of one operation, whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceilings {
+    /// Of its document's text.
+    pub document: DocumentLimits,
+    /// Of what the document asks for.
+    pub operation: OperationLimits,
+    /// Most bytes of its variables.
+    pub variables_bytes: usize,
 }
 
 /// How persisted queries are kept.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, NativeQueries, Preview};
-use graphloom_execute::{Engine, EngineOptions, Outside};
+use graphloom_execute::{Engine, EngineOptions, Hints, Outside};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
 use graphloom_schema::{
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::log::{Level, LogType, Logs};
 use crate::services::{Services, Wired};
-use crate::settings::{DatabaseSettings, Reported, Settings, UrlOrigin};
+use crate::settings::{DatabaseSettings, InternalErrors, Reported, Settings, UrlOrigin};
 use crate::startup::Fatal;
 
 /// Most connections to the metadata database: one writes at a time, and the rest only look.
@@ -69,6 +69,13 @@ pub async fn wire(
 pub fn engine_options(settings: &Settings) -> EngineOptions {
     EngineOptions {
         allow_list: settings.http.reported.allow_list,
+        document: settings.http.ceilings.document,
+        operation: settings.http.ceilings.operation,
+        variables_bytes: settings.http.ceilings.variables_bytes,
+        hints: match settings.http.internal_errors {
+            InternalErrors::Everyone => Hints::Given,
+            InternalErrors::Admin | InternalErrors::Nobody => Hints::Withheld,
+        },
         ..EngineOptions::default()
     }
 }

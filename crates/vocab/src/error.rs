@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{ErrorPath, Json};
+use crate::{ErrorPath, GraphqlName, Json};
 
 /// A result with the error that clients see.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -81,6 +81,40 @@ pub enum Internal {
     Guarded(Json),
     /// Replaces the whole GraphQL `extensions` (an action's own).
     Extensions(Json),
+    /// What was looked for and is not there: shown to nobody. Whoever knows more may make detail of it.
+    Absent(Absent),
+}
+
+/// A name that is not in a role's schema, and where it was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// A field of an object or interface.
+    Field {
+        /// The type.
+        ty: GraphqlName,
+        /// The field.
+        name: GraphqlName,
+    },
+    /// An argument of a field that is there.
+    Argument {
+        /// The type the field is of.
+        ty: GraphqlName,
+        /// The field.
+        field: GraphqlName,
+        /// The argument.
+        name: GraphqlName,
+    },
+    /// A field of an input object.
+    InputField {
+        /// The type.
+        ty: GraphqlName,
+        /// The field.
+        name: String,
+    },
+    /// Mutations as such.
+    Mutations,
+    /// Subscriptions as such.
+    Subscriptions,
 }
 
 /// An error as clients see it. Cheap to build, boxed inside so that results stay small.
@@ -153,6 +187,12 @@ impl Error {
     /// The same error with detail for those who may see it.
     pub fn with_internal(mut self, internal: Json) -> Self {
         self.0.internal = Some(Internal::Guarded(internal));
+        self
+    }
+
+    /// The same error with what was looked for in vain, in place of other detail.
+    pub fn for_want_of(mut self, absent: Absent) -> Self {
+        self.0.internal = Some(Internal::Absent(absent));
         self
     }
 

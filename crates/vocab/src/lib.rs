@@ -7,7 +7,7 @@ mod names;
 mod path;
 mod session;
 
-pub use error::{Error, ErrorCode, Internal, Result};
+pub use error::{Absent, Error, ErrorCode, Internal, Result};
 pub use names::{
     ColumnName, ConstraintName, FunctionName, GraphqlName, QualifiedFunction, QualifiedTable,
     RelationshipName, RoleName, SchemaName, SourceName, TableName, is_graphql_name,

@@ -8,12 +8,12 @@ use std::time::Duration;
 mod auth;
 
 use super::{
-    Api, BodyLimits, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
+    Api, BodyLimits, Ceilings, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
     InternalErrors, ListenSettings, LogSettings, MetadataQueryLogging, OnMetadataChange,
     PersistedSettings, QueryLogging, Relay, Reported, Settings, UnauthorizedStatus, UrlOrigin,
     WebsocketSettings,
 };
-use graphloom_execute::AllowListMode;
+use graphloom_execute::{AllowListMode, DocumentLimits, OperationLimits};
 
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
@@ -101,6 +101,7 @@ fn http(values: &Values) -> Result<HttpSettings, OptionError> {
         body_timeout: values.seconds("body-timeout"),
         body_memory_bytes: values.size("body-memory"),
         batch_max: values.size("batch-limit"),
+        ceilings: ceilings(values),
         persisted: values
             .boolean("enable-persisted-queries")
             .then(|| PersistedSettings {
@@ -109,6 +110,26 @@ fn http(values: &Values) -> Result<HttpSettings, OptionError> {
             }),
         reported: reported(values),
     })
+}
+
+fn ceilings(values: &Values) -> Ceilings {
+    Ceilings {
+        document: DocumentLimits {
+            bytes: values.size("document-limit"),
+            tokens: values.size("token-limit"),
+            depth: values.size("nesting-limit"),
+        },
+        operation: OperationLimits {
+            fields: values.size("field-limit"),
+            root_fields: values.size("root-field-limit"),
+            depth: values.size("depth-limit"),
+            aliases: values.size("alias-limit"),
+            directives: values.size("directive-limit"),
+            introspection_lists: values.size("introspection-depth-limit"),
+            introspection_bytes: values.size("introspection-limit"),
+        },
+        variables_bytes: values.size("variables-limit"),
+    }
 }
 
 fn api(name: &str) -> Option<Api> {
