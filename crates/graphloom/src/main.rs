@@ -6,6 +6,7 @@ mod banner;
 mod dev;
 mod doctor;
 mod local;
+mod metadata_support;
 mod occupant;
 mod permissions;
 mod sample;
@@ -72,6 +73,13 @@ const COMMANDS: &[Command] = &[
         words: "",
         options: permissions::why::OPTIONS,
         run: permissions::why::run,
+    },
+    Command {
+        name: "metadata support",
+        about: "Say of every key of the metadata format whether it is enforced, ignored or refused",
+        words: "",
+        options: metadata_support::OPTIONS,
+        run: metadata_support::run,
     },
     Command {
         name: "version",

@@ -162,6 +162,17 @@ impl<'a> Fields<'a> {
         )))
     }
 
+    /// An error if there are keys that nobody took, for objects that have no place to keep them.
+    pub(crate) fn nothing_else(self, known: &[&str]) -> Result<()> {
+        match self.rest().keys().next() {
+            None => Ok(()),
+            Some(unknown) => Err(Error::parse_failed(format!(
+                "unknown key '{unknown}', expected one of {}",
+                known.join(", ")
+            ))),
+        }
+    }
+
     /// The keys that nobody took, in order.
     pub fn rest(self) -> JsonObject {
         if self.taken.len() == self.object.len() {

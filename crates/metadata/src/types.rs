@@ -19,6 +19,8 @@ use graphloom_vocab::{
 };
 use indexmap::IndexMap;
 
+use crate::support;
+
 /// The whole document (`version: 3`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
@@ -61,6 +63,35 @@ pub struct SourceConfiguration {
     pub connection_info: ConnectionInfo,
     /// `read_replicas`, `extensions_schema`, `connection_template`, … and unknown keys.
     pub extra: JsonObject,
+}
+
+impl SourceConfiguration {
+    /// Why no connection may be made by it: it has a key that is refused or not known.
+    pub fn misfit(&self) -> Option<String> {
+        let info = &self.connection_info;
+        let pool = info.pool_settings.as_ref();
+        let ssl = info.ssl_configuration.as_ref();
+        let parameters = match &info.database_url {
+            Some(DatabaseUrl::Parameters(parameters)) => Some(parameters),
+            _ => None,
+        };
+        let given = [
+            (&support::POOL_SETTINGS, pool),
+            (&support::SSL_CONFIGURATION, ssl),
+            (&support::CONNECTION_PARAMETERS, parameters),
+        ];
+        support::misfit(&support::CONFIGURATION, &self.extra, &[])
+            .or_else(|| support::misfit(&support::CONNECTION_INFO, &info.extra, &[]))
+            .or_else(|| {
+                let mut given = given.into_iter();
+                given.find_map(|(object, json)| support::misfit(object, json?, &[]))
+            })
+            .or_else(|| {
+                let is_file = matches!(info.database_url, Some(DatabaseUrl::FromFile(_)));
+                let refusal = support::refusal(&support::DATABASE_URL, "dynamic_from_file");
+                is_file.then(|| refusal.to_owned())
+            })
+    }
 }
 
 /// How to reach one Postgres.

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use graphloom_catalog::{self as catalog, Catalog};
 use graphloom_metadata::Metadata;
+use graphloom_metadata::support;
 use graphloom_metadata::types::{
     self as metadata, ComputedField, QueryTags, Relationship, RelationshipUsing, Source,
 };
@@ -265,7 +266,7 @@ impl SourceBuilder<'_> {
         if let Some(name) = convention.filter(|name| NamingConvention::parse(name).is_none()) {
             return Some(format!("{name:?} is not a naming convention").into());
         }
-        unbuilt::unknown_key(&customization.extra)
+        unbuilt::of_whole_source(self.source)
     }
 
     fn take_namespace(&mut self, naming: &Naming) -> Result<(), Reason> {
@@ -452,7 +453,7 @@ impl SourceBuilder<'_> {
         let mut functions = IndexMap::new();
         for tracked in self.source.functions.values() {
             let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
-            let resolved = match unbuilt::unknown_key(&tracked.extra) {
+            let resolved = match unbuilt::misfit(&support::FUNCTION, &tracked.extra) {
                 Some(reason) => Err(reason),
                 None => function::resolve(tracked, catalog, is_tracked),
             };
@@ -589,7 +590,7 @@ fn relationship_info(
     others: &IndexMap<String, RelationshipInfo>,
     place: &Place<'_>,
 ) -> Result<RelationshipInfo, Reason> {
-    if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
+    if let Some(reason) = unbuilt::misfit(&support::RELATIONSHIP, &relationship.extra) {
         return Err(reason);
     }
     if let Some(reason) = clash(relationship, kind, info, others, place.naming) {
@@ -630,7 +631,7 @@ fn computed_field(
     catalog: &Catalog,
     tables: &IndexMap<QualifiedTable, TableInfo>,
 ) -> Result<ComputedFieldInfo, Reason> {
-    if let Some(reason) = unbuilt::unknown_key(&field.extra) {
+    if let Some(reason) = unbuilt::misfit(&support::COMPUTED_FIELD, &field.extra) {
         return Err(reason);
     }
     let name = field.name.as_str();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use graphloom_catalog::{self as catalog, Catalog, PgType, ScalarKind, TypeKind, Volatility};
 use graphloom_ir::{ArgumentValue, FunctionArgument, FunctionCall, TypedValue, Value};
+use graphloom_metadata::support;
 use graphloom_metadata::types::{Comment, ComputedField, Function};
 use graphloom_vocab::{
     GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName, is_graphql_name,
@@ -183,9 +184,8 @@ pub(crate) fn resolve(
     if !reasons.is_empty() {
         return Err(because(&refused, &reasons).into());
     }
-    let mut keys = configuration.keys();
-    if let Some(key) = keys.find(|key| !CONFIGURATION_KEYS.contains(&key.as_str())) {
-        let reason = format!("the key {key:?} of its configuration is not understood");
+    let misfit = support::misfit(&support::FUNCTION_CONFIGURATION, configuration, &[]);
+    if let Some(reason) = misfit {
         return Err(Reason::unbuilt(because(&refused, &[reason])));
     }
     if !is_tracked(&returns) {
@@ -217,13 +217,6 @@ pub(crate) fn resolve(
         },
     })
 }
-
-const CONFIGURATION_KEYS: &[&str] = &[
-    "custom_name",
-    "custom_root_fields",
-    "session_argument",
-    "exposed_as",
-];
 
 /// The only overload, since a call's GraphQL name does not tell them apart.
 fn one_overload<'a>(

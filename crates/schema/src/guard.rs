@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use graphloom_graphql::{Document, Limits, Selection, parse, print};
-use graphloom_metadata::Metadata;
+use graphloom_metadata::{Metadata, support};
 use graphloom_vocab::{Json, JsonObject, RoleName, SessionVariableName};
 
 use crate::{Inconsistency, Reason};
@@ -122,6 +122,22 @@ impl Collections {
                     .to_owned()
             };
             let name = text(collection, "name");
+            // A key that is not known may say who may use the collection.
+            let fields = collection.as_object();
+            let misfit =
+                fields.and_then(|json| support::misfit(&support::QUERY_COLLECTION, json, &[]));
+            if let Some(reason) = misfit {
+                let shown = format!("query collection {name}");
+                let reason = Reason::unbuilt(reason);
+                let definition = collection.clone();
+                found.push(Inconsistency::new(
+                    "query_collections",
+                    shown,
+                    reason,
+                    definition,
+                ));
+                continue;
+            }
             let queries = collection
                 .pointer("/definition/queries")
                 .and_then(Json::as_array);
@@ -315,6 +331,9 @@ impl ApiLimits {
             "rate_limit",
         ];
         let object = known_keys(json, "api_limits", &keys)?;
+        if let Some(reason) = support::misfit(&support::API_LIMITS, object, &[]) {
+            return Err(format!("api_limits: {reason}"));
+        }
         let limits = Self {
             depth: limit(object, "depth_limit", count)?,
             nodes: limit(object, "node_limit", count)?,

@@ -10,8 +10,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use graphloom_ir::{Aggregations, BoolExp, ColumnGrant, GrantedColumn, SelectGrant};
-use graphloom_metadata::Metadata;
 use graphloom_metadata::types::InheritedRole;
+use graphloom_metadata::{Metadata, support};
 use graphloom_vocab::{ColumnName, Json, RoleName};
 use indexmap::IndexMap;
 use serde_json::json;
@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::function::FunctionInfo;
 use crate::table::{ComputedGrant, SelectPermissionInfo, TableInfo};
 use crate::write::WritePermissionInfo;
-use crate::{Inconsistency, Reason};
+use crate::{Inconsistency, Reason, unbuilt};
 
 /// The inherited roles that can be served, parents before those made of them.
 #[derive(Debug, Default)]
@@ -399,7 +399,7 @@ fn refusal(
     defined: &HashSet<RoleName>,
     metadata: &Metadata,
 ) -> Option<Reason> {
-    if let Some(reason) = crate::unbuilt::unknown_key(&role.extra) {
+    if let Some(reason) = unbuilt::misfit(&support::INHERITED_ROLE, &role.extra) {
         return Some(reason);
     }
     let is_missing = |parent: &&RoleName| {

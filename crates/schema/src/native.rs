@@ -10,6 +10,7 @@ use graphloom_catalog::{
     Catalog, Column, Generation, Mutability, PgType, SideEffects, StatementFault, Table, TableKind,
 };
 use graphloom_ir::{Aggregations, ColumnGrant, SelectGrant};
+use graphloom_metadata::support;
 use graphloom_metadata::types::{
     CodePart, Columns, Model, ModelType, NativeQuery, NativeRelationship, NativeTarget, Permission,
     SelectPermission,
@@ -137,7 +138,10 @@ pub(crate) fn model(
     model: &Model,
     catalog: &Catalog,
 ) -> Result<LogicalModelInfo, Reason> {
-    if let Some(reason) = unbuilt::unknown_key(&model.extra) {
+    let mut fields = model.fields.values();
+    let misfit = unbuilt::misfit(&support::INLINE_MODEL, &model.extra)
+        .or_else(|| fields.find_map(|one| unbuilt::misfit(&support::MODEL_FIELD, &one.extra)));
+    if let Some(reason) = misfit {
         return Err(reason);
     }
     let mut columns = Vec::new();
@@ -234,8 +238,11 @@ pub(crate) fn permission(
     permission: &Permission<SelectPermission>,
 ) -> Result<SelectGrant, Reason> {
     let select = &permission.permission;
-    let unknown = unbuilt::unknown_key(&select.extra);
-    if let Some(reason) = unknown.or_else(|| unbuilt::unknown_key(&permission.extra)) {
+    let misfit = unbuilt::misfit(&support::MODEL_GRANT, &select.extra);
+    if let Some(reason) = misfit
+        .or_else(|| unbuilt::misfit(&support::MODEL_PERMISSION, &permission.extra))
+        .or_else(|| root_field_lists(select))
+    {
         return Err(reason);
     }
     let table = &*model.rows.table;
@@ -269,6 +276,19 @@ pub(crate) fn permission(
     ))
 }
 
+/// Lists that would hide root fields, and do not here.
+fn root_field_lists(select: &SelectPermission) -> Option<Reason> {
+    let lists = [
+        ("query_root_fields", &select.query_root_fields),
+        ("subscription_root_fields", &select.subscription_root_fields),
+    ];
+    let (key, _) = lists.into_iter().find(|(_, list)| list.is_some())?;
+    Some(Reason::unbuilt(support::refusal(
+        &support::MODEL_GRANT,
+        key,
+    )))
+}
+
 /// Resolves a query's statement; `model` is the shape it returns.
 pub(crate) fn statement(
     query: &NativeQuery,
@@ -276,10 +296,12 @@ pub(crate) fn statement(
     model: &LogicalModelInfo,
     catalog: &Catalog,
 ) -> Result<NativeMeaning, Refusal> {
-    // Older consoles write a comment, which v2 reads over.
-    let mut unknown = query.extra.clone();
-    unknown.shift_remove("comment");
-    if let Some(reason) = unbuilt::unknown_key(&unknown) {
+    let arguments = query.arguments.values();
+    let misfit = unbuilt::misfit(&support::NATIVE_QUERY, &query.extra).or_else(|| {
+        let mut extra = arguments.map(|argument| &argument.extra);
+        extra.find_map(|extra| unbuilt::misfit(&support::NATIVE_ARGUMENT, extra))
+    });
+    if let Some(reason) = misfit {
         return Err(reason.into());
     }
     let parts = query.trimmed_parts();
@@ -399,7 +421,7 @@ pub(crate) fn relationship(
     kind: RelationshipKind,
     query: &NativeQueryInfo,
 ) -> Result<NativeRelationshipInfo, Reason> {
-    if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
+    if let Some(reason) = unbuilt::misfit(&support::NATIVE_RELATIONSHIP, &relationship.extra) {
         return Err(reason);
     }
     let name = relationship.name.as_str();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use graphloom_catalog as catalog;
 use graphloom_ir::{Aggregations, BoolExp, ColumnGrant, SelectGrant};
+use graphloom_metadata::support;
 use graphloom_metadata::types::{
     self as metadata, Columns, Comment, Permission, SelectPermission, TableConfiguration,
 };
@@ -263,8 +264,8 @@ pub(crate) fn select_permission(
 ) -> Result<SelectPermissionInfo, Reason> {
     let table = &*info.table;
     let select = &permission.permission;
-    if let Some(reason) =
-        unbuilt::unknown_key(&select.extra).or_else(|| unbuilt::unknown_key(&permission.extra))
+    if let Some(reason) = unbuilt::misfit(&support::SELECT_GRANT, &select.extra)
+        .or_else(|| unbuilt::misfit(&support::SELECT_PERMISSION, &permission.extra))
     {
         return Err(reason);
     }

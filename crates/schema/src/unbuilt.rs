@@ -1,6 +1,9 @@
-//! What a document may say and this build does not serve yet: one place that names it all.
+//! What a document may say and this build does not serve: held against the register, whose words are the reasons.
+//!
+//! The register is `metadata/src/support.rs`.
 
 use graphloom_metadata::Metadata;
+use graphloom_metadata::support::{self, DOCUMENT, Object, SOURCE, TABLE};
 use graphloom_metadata::types::{Source, Table};
 use graphloom_vocab::{Json, JsonObject};
 
@@ -23,7 +26,7 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
                 .get("name")
                 .and_then(Json::as_str)
                 .unwrap_or_default();
-            let reason = Reason::unbuilt(format!("{section} are not built yet"));
+            let reason = Reason::unbuilt(support::refusal(&DOCUMENT, section));
             found.push(Inconsistency::new(
                 kind,
                 format!("{kind} {name}"),
@@ -32,22 +35,18 @@ pub(crate) fn of_document(metadata: &Metadata) -> Vec<Inconsistency> {
             ));
         }
     }
+    for (key, value) in &metadata.sections {
+        if DOCUMENT.key(key).is_none() && !is_empty(value) {
+            let reason = Reason::unbuilt(support::not_understood(key));
+            found.push(Inconsistency::new("metadata", key, reason, value.clone()));
+        }
+    }
     found
 }
 
 /// Objects of a source that are not built yet.
 pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
     let mut found = Vec::new();
-    // The source is served all the same: reading from its primary shows nothing more.
-    if let Some(replicas) = source.configuration.extra.get("read_replicas")
-        && !is_empty(replicas)
-    {
-        let name = format!("read_replicas of source {}", source.name);
-        let reason =
-            Reason::unbuilt("read_replicas are not built yet: every query goes to the primary");
-        let definition = Json::from(source.name.as_str());
-        found.push(Inconsistency::new("source", name, reason, definition));
-    }
     let kinds = [("stored_procedures", "stored_procedure", "stored_procedure")];
     for (key, kind, name_key) in kinds {
         for object in items(source.extra.get(key)) {
@@ -60,7 +59,7 @@ pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
                 name.trim_matches('"'),
                 source.name
             );
-            let reason = Reason::unbuilt(format!("{key} are not built yet"));
+            let reason = Reason::unbuilt(support::refusal(&SOURCE, key));
             found.push(Inconsistency::new(kind, name, reason, object.clone()));
         }
     }
@@ -75,6 +74,17 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
         source.name
     );
     let mut found = Vec::new();
+    if table
+        .extra
+        .get("apollo_federation_config")
+        .is_some_and(|json| !is_empty(json))
+    {
+        let reason = Reason::unbuilt(support::refusal(&TABLE, "apollo_federation_config"));
+        let shown = format!("apollo_federation_config {place}");
+        let definition = crate::definition::table(&table.table);
+        let one = Inconsistency::new("table", shown, reason, definition);
+        found.push(one.within(&source.name));
+    }
     let kinds = [
         ("event_triggers", "event_trigger"),
         ("remote_relationships", "remote_relationship"),
@@ -85,7 +95,7 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
                 .get("name")
                 .and_then(Json::as_str)
                 .unwrap_or_default();
-            let reason = Reason::unbuilt(format!("{key} are not built yet"));
+            let reason = Reason::unbuilt(support::refusal(&TABLE, key));
             let shown = format!("{kind} {name} {place}");
             let part = Part::Field(table.table.clone(), name.to_owned());
             let one = Inconsistency::new(kind, shown, reason, object.clone());
@@ -95,31 +105,46 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
     found
 }
 
-/// Why a whole table cannot be served, if it says something that is not understood.
+/// Why a whole source cannot be served, if it says something that is refused or not understood.
+pub(crate) fn of_whole_source(source: &Source) -> Option<Reason> {
+    support::misfit(&SOURCE, &source.extra, &["stored_procedures"])
+        .or_else(|| source.configuration.misfit())
+        .or_else(|| support::misfit(&support::CUSTOMIZATION, &source.customization.extra, &[]))
+        .map(Reason::unbuilt)
+}
+
+/// Why a whole table cannot be served, if it says something that is refused or not understood.
 pub(crate) fn table_blocker(table: &Table) -> Option<Reason> {
     const PARTS: &[&str] = &[
         "event_triggers",
         "remote_relationships",
         "apollo_federation_config",
     ];
-    let extra = table
-        .extra
-        .iter()
-        .find(|(key, value)| !PARTS.contains(&key.as_str()) && !is_empty(value));
-    if let Some((key, _)) = extra {
-        return Some(Reason::unbuilt(format!(
-            "the key {key:?} is not understood"
-        )));
-    }
-    unknown_key(&table.configuration.extra)
+    let configuration = &table.configuration;
+    let root_fields = configuration.custom_root_fields.values();
+    let columns = configuration.column_config.values();
+    support::misfit(&TABLE, &table.extra, PARTS)
+        .or_else(|| support::misfit(&support::TABLE_CONFIGURATION, &configuration.extra, &[]))
+        .or_else(|| first(&support::ROOT_FIELD, root_fields.map(|field| &field.extra)))
+        .or_else(|| {
+            first(
+                &support::COLUMN_CONFIGURATION,
+                columns.map(|column| &column.extra),
+            )
+        })
+        .map(Reason::unbuilt)
 }
 
-/// Why an object with unknown keys is not served.
-pub(crate) fn unknown_key(extra: &JsonObject) -> Option<Reason> {
-    let (key, _) = extra.iter().find(|(_, value)| !is_empty(value))?;
-    Some(Reason::unbuilt(format!(
-        "the key {key:?} is not understood"
-    )))
+fn first<'a>(
+    object: &'static Object,
+    mut extra: impl Iterator<Item = &'a JsonObject>,
+) -> Option<String> {
+    extra.find_map(|extra| support::misfit(object, extra, &[]))
+}
+
+/// Why an object is not served that has keys which nobody read.
+pub(crate) fn misfit(object: &'static Object, extra: &JsonObject) -> Option<Reason> {
+    support::misfit(object, extra, &[]).map(Reason::unbuilt)
 }
 
 fn items(value: Option<&Json>) -> &[Json] {

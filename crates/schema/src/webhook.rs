@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphloom_ir::{ClientHeaders, HeaderSource, InputWebhook};
-use graphloom_vocab::{Json, JsonObject};
+use graphloom_metadata::support;
+use graphloom_vocab::Json;
 
 /// Where nothing else is said, as v2 has it.
 const TIMEOUT_SECONDS: u64 = 10;
@@ -18,9 +19,11 @@ const TIMEOUT_SECONDS_MAX: u64 = 3_600;
 pub(crate) fn input_webhook(json: &Json) -> Result<Arc<InputWebhook>, String> {
     let definition = json.get("definition").and_then(Json::as_object);
     let definition = definition.ok_or("validate_input has no definition")?;
-    known_keys(json.as_object(), &["type", "definition"])?;
-    let known = ["url", "headers", "forward_client_headers", "timeout"];
-    known_keys(Some(definition), &known)?;
+    let object = json.as_object();
+    let misfit = object.and_then(|json| support::misfit(&support::VALIDATE_INPUT, json, &[]));
+    if let Some(reason) = misfit {
+        return Err(format!("in validate_input: {reason}"));
+    }
     let url = definition.get("url").and_then(Json::as_str);
     let headers = match definition.get("headers") {
         None | Some(Json::Null) => Vec::new(),
@@ -48,7 +51,6 @@ pub(crate) fn input_webhook(json: &Json) -> Result<Arc<InputWebhook>, String> {
 }
 
 fn header(json: &Json) -> Result<(String, HeaderSource), String> {
-    known_keys(json.as_object(), &["name", "value", "value_from_env"])?;
     let text = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
     let name = text("name").ok_or_else(|| unfit("headers", "a list of objects with a name"))?;
     let source = match (text("value"), text("value_from_env")) {
@@ -57,14 +59,6 @@ fn header(json: &Json) -> Result<(String, HeaderSource), String> {
         _ => return Err(unfit("headers", "either value or value_from_env for each")),
     };
     Ok((name, source))
-}
-
-fn known_keys(object: Option<&JsonObject>, known: &[&str]) -> Result<(), String> {
-    let mut keys = object.into_iter().flat_map(JsonObject::keys);
-    match keys.find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(format!("validate_input has the unknown key \"{key}\"")),
-        None => Ok(()),
-    }
 }
 
 fn unfit(key: &str, expected: &str) -> String {
@@ -103,7 +97,7 @@ mod tests {
         for (definition, reason) in [
             (
                 json!({"url": "u", "retries": 3}),
-                "validate_input has the unknown key \"retries\"",
+                "in validate_input: the key \"retries\" is not understood",
             ),
             (
                 json!({"url": "u", "timeout": 0}),
@@ -131,7 +125,7 @@ mod tests {
             ),
             (
                 json!({"url": "u", "headers": [{"name": "n", "values": 1}]}),
-                "validate_input has the unknown key \"values\"",
+                "in validate_input: the key \"values\" is not understood",
             ),
             (
                 json!({"url": "u", "forward_client_headers": 1}),

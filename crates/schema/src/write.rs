@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use graphloom_catalog::{self as catalog, Generation};
 use graphloom_ir::{DeleteGrant, InsertGrant, Preset, UpdateGrant};
+use graphloom_metadata::support::{self, Object};
 use graphloom_metadata::types::{
     Columns, DeletePermission, InsertPermission, Permission, UpdatePermission,
 };
@@ -108,7 +109,10 @@ pub(crate) fn insert_permission(
     permission: &Permission<InsertPermission>,
 ) -> Result<WritePermissionInfo<InsertGrant>, Reason> {
     let inner = &permission.permission;
-    understood([&permission.extra, &inner.extra])?;
+    understood([
+        (&support::INSERT_PERMISSION, &permission.extra),
+        (&support::INSERT_GRANT, &inner.extra),
+    ])?;
     let webhook = inner.validate_input.as_ref();
     let webhook = webhook.map(input_webhook).transpose()?;
     let columns = settable(table, &inner.columns, "insert")?;
@@ -128,7 +132,10 @@ pub(crate) fn update_permission(
     permission: &Permission<UpdatePermission>,
 ) -> Result<WritePermissionInfo<UpdateGrant>, Reason> {
     let inner = &permission.permission;
-    understood([&permission.extra, &inner.extra])?;
+    understood([
+        (&support::UPDATE_PERMISSION, &permission.extra),
+        (&support::UPDATE_GRANT, &inner.extra),
+    ])?;
     let webhook = inner.validate_input.as_ref();
     let webhook = webhook.map(input_webhook).transpose()?;
     let columns = settable(table, &inner.columns, "update")?;
@@ -152,7 +159,10 @@ pub(crate) fn delete_permission(
     permission: &Permission<DeletePermission>,
 ) -> Result<WritePermissionInfo<DeleteGrant>, Reason> {
     let inner = &permission.permission;
-    understood([&permission.extra, &inner.extra])?;
+    understood([
+        (&support::DELETE_PERMISSION, &permission.extra),
+        (&support::DELETE_GRANT, &inner.extra),
+    ])?;
     let webhook = inner.validate_input.as_ref();
     let webhook = webhook.map(input_webhook).transpose()?;
     let filter = compile_rule(context, &table.name, &inner.filter)?;
@@ -164,9 +174,10 @@ pub(crate) fn delete_permission(
 }
 
 /// A permission with a part that is not understood is not served: it could be a restriction.
-fn understood(extra: [&JsonObject; 2]) -> Result<(), Reason> {
-    let reason = extra.iter().find_map(|extra| unbuilt::unknown_key(extra));
-    reason.map_or(Ok(()), Err)
+fn understood(extra: [(&'static Object, &JsonObject); 2]) -> Result<(), Reason> {
+    let mut extra = extra.into_iter();
+    let misfit = extra.find_map(|(object, extra)| unbuilt::misfit(object, extra));
+    misfit.map_or(Ok(()), Err)
 }
 
 /// The listed columns; one that Postgres writes by itself may not be named, only covered by `"*"`.

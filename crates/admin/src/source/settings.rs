@@ -7,6 +7,7 @@ use std::time::Duration;
 use graphloom_execute::Routes;
 use graphloom_kriti::Template;
 use graphloom_metadata::Decode;
+use graphloom_metadata::support;
 use graphloom_metadata::types::{ConnectionInfo, DatabaseUrl, SourceConfiguration};
 use graphloom_pg::{
     ConnectionOptions, Isolation, PemSource, Pool, PoolOptions, SslMode, SslOverrides,
@@ -36,6 +37,9 @@ impl Resolved {
         configuration: &SourceConfiguration,
         environment: &Environment,
     ) -> Result<Self, SourceFailure> {
+        if let Some(reason) = configuration.misfit() {
+            return Err(SourceFailure::settings(reason));
+        }
         let extra = &configuration.extra;
         Ok(Self {
             primary: Endpoint::new(&configuration.connection_info, environment)?,
@@ -184,9 +188,10 @@ fn url(url: Option<&DatabaseUrl>, environment: &Environment) -> Result<String, S
         Some(DatabaseUrl::Url(text)) => Ok(text.clone()),
         Some(DatabaseUrl::FromEnv(name)) => variable(name, environment),
         Some(DatabaseUrl::Parameters(parameters)) => Ok(parameters_url(parameters)),
-        Some(DatabaseUrl::FromFile(_)) => Err(SourceFailure::settings(
-            "a database URL from a file (dynamic_from_file) is not built yet",
-        )),
+        Some(DatabaseUrl::FromFile(_)) => Err(SourceFailure::settings(support::refusal(
+            &support::DATABASE_URL,
+            "dynamic_from_file",
+        ))),
         None => Err(SourceFailure::settings("the source has no database_url")),
     }
 }

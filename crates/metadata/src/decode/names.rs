@@ -60,7 +60,7 @@ pub(super) fn graphql_name(json: &Json) -> Result<String> {
     GraphqlName::decode(json).map(|name| name.as_str().to_owned())
 }
 
-/// Schema and name. Keys beside the two are no part of a table's identity and are not kept.
+/// Schema and name. A key beside the two could not be kept, since a name has no place for it, and is an error.
 fn qualified(json: &Json) -> Result<(&str, &str)> {
     match json {
         Json::String(name) => Ok(("public", name)),
@@ -68,6 +68,7 @@ fn qualified(json: &Json) -> Result<(&str, &str)> {
             let mut fields = Fields::of(json, "QualifiedObject")?;
             let schema = fields.optional_with("schema", text)?.unwrap_or("public");
             let name = fields.required_with("name", text)?;
+            fields.nothing_else(&["schema", "name"])?;
             Ok((schema, name))
         }
         _ => Err(Error::parse_failed(

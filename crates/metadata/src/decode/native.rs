@@ -189,13 +189,16 @@ impl Decode for ModelType {
         let nullable = fields.or_default("nullable")?;
         if fields.has("scalar") {
             let scalar = fields.required("scalar")?;
+            fields.nothing_else(&["scalar", "nullable"])?;
             return Ok(Self::Scalar { scalar, nullable });
         }
         if fields.has("array") {
             let of = Box::new(fields.required("array")?);
+            fields.nothing_else(&["array", "nullable"])?;
             return Ok(Self::Array { of, nullable });
         }
         let name = fields.required("logical_model")?;
+        fields.nothing_else(&["logical_model", "nullable"])?;
         Ok(Self::Model { name, nullable })
     }
 }

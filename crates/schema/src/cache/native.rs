@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use graphloom_catalog::{self as catalog, Catalog};
+use graphloom_metadata::support;
 use graphloom_metadata::types::{
     Model, NativeQuery, NativeTarget, Relationship, RelationshipUsing, Returns,
 };
@@ -87,7 +88,7 @@ impl SourceBuilder<'_> {
         let mut models = IndexMap::new();
         for declared in self.source.logical_models.values() {
             let name = &declared.name;
-            let resolved = match unbuilt::unknown_key(&declared.extra) {
+            let resolved = match unbuilt::misfit(&support::LOGICAL_MODEL, &declared.extra) {
                 Some(reason) => Err(reason),
                 None => native::model(
                     name,
@@ -446,7 +447,7 @@ fn to_query(
         return None;
     };
     let resolve = || {
-        if let Some(reason) = unbuilt::unknown_key(&relationship.extra) {
+        if let Some(reason) = unbuilt::misfit(&support::RELATIONSHIP, &relationship.extra) {
             return Err(reason);
         }
         if let Some(reason) = clash(relationship, kind, info, &info.relationships, naming) {
