@@ -30,7 +30,7 @@ struct Cluster {
     managed: Managed,
     log: PathBuf,
     /// Held as long as the cluster is; the lock goes with the handle.
-    _slot: SlotLock,
+    slot: SlotLock,
 }
 
 /// An empty database of its own, dropped with the value.
@@ -99,6 +99,20 @@ pub fn stop() {
     drop(cluster_slot().take());
 }
 
+/// Stops the cluster of this process and starts it again, with all that is in it. Whoever is connected is cut off, in
+/// all tests of the process.
+pub fn restart() -> Result<(), Failure> {
+    let mut held = cluster_slot();
+    let cluster = held.take();
+    let Cluster { managed, log, slot } =
+        cluster.ok_or_else(|| Failure::new("no Postgres was started".to_owned()))?;
+    drop(managed);
+    let home = log.parent().expect("the log is in the cluster's folder");
+    let managed = start_in(home)?;
+    *held = Some(Cluster { managed, log, slot });
+    Ok(())
+}
+
 fn cluster_slot() -> std::sync::MutexGuard<'static, Option<Cluster>> {
     // A test that panicked while it held the lock leaves the option whole.
     CLUSTER
@@ -128,7 +142,7 @@ fn start() -> Result<Cluster, Failure> {
     let cluster = Cluster {
         managed,
         log: home.join("postgres.log"),
-        _slot: slot,
+        slot,
     };
     drop_leftovers(&cluster.managed.connection_url("postgres"))?;
     Ok(cluster)

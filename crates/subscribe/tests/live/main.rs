@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod many;
+mod oracle;
+mod restart;
 mod results;
 mod steady;
 mod streams;

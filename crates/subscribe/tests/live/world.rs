@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// How long an update may take to come. Not a measure of speed: only what hangs takes so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One world at a time: what happens in one database is a sign of change in all others of its server.
 static TURN: Mutex<()> = Mutex::const_new(());
