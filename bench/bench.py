@@ -56,6 +56,11 @@ def sibling(url, database):
 class Server:
     """The server on the blog, with its metadata in a database of its own."""
 
+    environment = {"HASURA_GRAPHQL_EXPERIMENTAL_FEATURES": "optimize_permission_filters"}
+
+    def metadata(self):
+        return json.load(open(os.path.join(HERE, "metadata.json")))
+
     def __init__(self, binary, url):
         self.url, self.name = url, urlsplit(url).path.strip("/") + "_metadata"
         psql(url, f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
@@ -65,10 +70,9 @@ class Server:
             self.port = probe.getsockname()[1]
         environment = dict(os.environ, HASURA_GRAPHQL_DATABASE_URL=url, HASURA_GRAPHQL_METADATA_DATABASE_URL=sibling(url, self.name),
                            HASURA_GRAPHQL_SERVER_HOST="127.0.0.1", HASURA_GRAPHQL_SERVER_PORT=str(self.port),
-                           HASURA_GRAPHQL_ADMIN_SECRET=SECRET, HASURA_GRAPHQL_LOG_LEVEL="error",
-                           HASURA_GRAPHQL_EXPERIMENTAL_FEATURES="optimize_permission_filters")
+                           HASURA_GRAPHQL_ADMIN_SECRET=SECRET, HASURA_GRAPHQL_LOG_LEVEL="error", **self.environment)
         self.process = subprocess.Popen([binary, "serve"], env=environment, stdout=subprocess.DEVNULL)
-        metadata = json.load(open(os.path.join(HERE, "metadata.json")))
+        metadata = self.metadata()
         for attempt in range(200):
             try:
                 self.post("/v1/metadata", {"type": "replace_metadata", "args": metadata})
@@ -84,6 +88,10 @@ class Server:
     def post(self, path, body, session={}):
         address = f"http://127.0.0.1:{self.port}{path}"
         request = urllib.request.Request(address, json.dumps(body).encode(), self.headers(session))
+        return json.load(urllib.request.urlopen(request))
+
+    def get(self, path):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=self.headers({}))
         return json.load(urllib.request.urlopen(request))
 
     def data(self, shape):
