@@ -150,7 +150,7 @@ class Meter:
 
 
 class LiveServer(Server):
-    environment = {"HASURA_GRAPHQL_ENABLED_APIS": "graphql,metadata,developer"}
+    environment = {"HASURA_GRAPHQL_ENABLED_APIS": "graphql,metadata,developer", "GRAPHLOOM_MAX_CONNECTIONS": "100000"}
 
     def metadata(self):
         source = {"name": "default", "kind": "postgres", "tables": [{"table": TABLE}],
