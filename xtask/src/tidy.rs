@@ -9,6 +9,7 @@ mod case_files;
 mod dependencies;
 mod documents;
 mod edges;
+mod grants;
 mod heads;
 mod manifest;
 mod places;
@@ -75,6 +76,7 @@ pub(crate) fn check(repo: &repo::Repo) -> Report {
         heads::check,
         sql_text::check,
         places::check,
+        grants::check,
         architecture::check,
         case_files::check,
         dependencies::check,

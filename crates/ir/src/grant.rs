@@ -57,6 +57,32 @@ pub struct GrantedCall {
 }
 
 /// A table reached under a grant: its row filter comes along and cannot be left behind.
+///
+/// ```
+/// # use graphloom_ir::{Rows, SelectGrant, TableAccess};
+/// fn from_elsewhere(grant: &SelectGrant) -> TableAccess {
+///     grant.access().with_rows(Rows::Table)
+/// }
+/// ```
+///
+/// The filter can neither be taken off nor be given by whoever reads:
+///
+/// ```compile_fail,E0451
+/// # use std::sync::Arc;
+/// # use graphloom_ir::{BoolExp, SelectGrant, TableAccess};
+/// fn without_its_filter(grant: &SelectGrant) -> TableAccess {
+///     TableAccess { filter: Arc::new(BoolExp::always()), ..grant.access() }
+/// }
+/// ```
+///
+/// Nor does a column come without its mask:
+///
+/// ```compile_fail,E0451
+/// # use graphloom_ir::GrantedColumn;
+/// fn without_its_mask(column: &GrantedColumn) -> GrantedColumn {
+///     GrantedColumn { mask: None, ..column.clone() }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableAccess {
     table: QualifiedTable,

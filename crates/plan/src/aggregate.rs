@@ -96,11 +96,7 @@ impl Pending {
         match self {
             Self::Direct(select) => select,
             Self::Window(row, select) => {
-                let mut targets = carry(row, &context.collected(source.row));
-                if targets.is_empty() && !select.distinct_on.is_empty() {
-                    // Postgres takes a select without columns, but not if it is distinct.
-                    targets.push(Target::unnamed(Expr::integer(1)));
-                }
+                let targets = carry(row, &context.collected(source.row));
                 nested(Select { targets, ..select }, source.row)
             }
             Self::Numbered(row, select) => {

@@ -138,7 +138,7 @@ fn aggregate_value(context: &mut Context, row: Alias, predicate: &AggregatePredi
         (_, Distinct::No) if predicate.function == "count" && columns.len() > 1 => {
             AggregateArguments::All(vec![Expr::RowOf(columns)])
         }
-        (_, Distinct::Yes) if columns.len() > 1 => {
+        (_, Distinct::Yes) if predicate.function == "count" && columns.len() > 1 => {
             AggregateArguments::Distinct(vec![Expr::RowOf(columns)])
         }
         (_, Distinct::No) => AggregateArguments::All(columns),

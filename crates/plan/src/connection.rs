@@ -202,8 +202,11 @@ impl Page<'_> {
     /// Whether rows follow on the side where a page of this end is cut off, or are left by a cursor of
     /// this side. An empty page says no.
     fn has_more(&mut self, context: &mut Context, end: End, side: Side) -> Expr {
-        let mut reasons = Vec::new();
         let slice = self.select.slice.as_ref();
+        if slice.is_some_and(Slice::is_empty) {
+            return Expr::boolean(false);
+        }
+        let mut reasons = Vec::new();
         if let Some(slice) = slice.filter(|slice| slice.end == end) {
             let count = count(context, &slice.count);
             reasons.push(self.rows_beyond(count));
@@ -216,12 +219,8 @@ impl Page<'_> {
         {
             reasons.push(self.left_by_cursor(context, split.side));
         }
-        match reasons.len() {
-            0 => return Expr::boolean(false),
-            _ if slice.is_some_and(Slice::is_empty) => return Expr::boolean(false),
-            _ => {}
-        }
         let any = match reasons.len() {
+            0 => return Expr::boolean(false),
             1 => reasons.remove(0),
             _ => Expr::Or(reasons),
         };

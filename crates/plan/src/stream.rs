@@ -4,15 +4,16 @@
 //! to there, those equal to the last among them:
 //!
 //! ```sql
-//! … LEFT JOIN LATERAL (SELECT max(t1."place") AS "place" FROM (
-//!     SELECT t0."id" AS "place" FROM "public"."event" t0 WHERE t0."id" > c."p0" ORDER BY t0."id" LIMIT 10) t1) t2 ON true
+//! … LEFT JOIN LATERAL (SELECT t1."place" AS "place" FROM (
+//!     SELECT t0."id" AS "place" FROM "public"."event" t0 WHERE t0."id" > c."p0" ORDER BY t0."id" LIMIT 10) t1
+//!   ORDER BY t1."place" DESC LIMIT 1) t2 ON true
 //! … WHERE t3."id" > c."p0" AND t3."id" <= t2."place" ORDER BY t3."id"
 //! ```
 //!
 //! Both are found by an index of the column; without a new row the second finds nothing for there is no place.
 
 use graphloom_ir::{self as ir, BoolExp, Comparison, Operand, Operator, RunValue};
-use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select, Target};
+use graphloom_sql::{Alias, Direction, Expr, FromItem, Name, Nulls, OrderBy, Select, Target};
 
 use crate::column::granted;
 use crate::context::Context;
@@ -54,14 +55,20 @@ pub(crate) fn follow(
     let (row, mut rows) = rows::requested(context, &stream.select.access, None, request);
     let value = granted(context, row, &stream.column);
     rows.targets = vec![Target::named(value, Name::new(PLACE))];
-    let last = match stream.direction {
-        ir::Direction::Ascending => "max",
-        ir::Direction::Descending => "min",
+    // Not `max`: many a type that has an order has no such function (bool, uuid, jsonb).
+    let (last, nulls) = match stream.direction {
+        ir::Direction::Ascending => (Direction::Descending, Nulls::First),
+        ir::Direction::Descending => (Direction::Ascending, Nulls::Last),
     };
-    let reached = Expr::Column(places, Name::new(PLACE));
-    let last = Expr::aggregate(last, AggregateArguments::All(vec![reached]));
+    let reached = || Expr::Column(places, Name::new(PLACE));
     let select = Select {
-        targets: vec![Target::named(last, Name::new(PLACE))],
+        targets: vec![Target::named(reached(), Name::new(PLACE))],
+        order_by: vec![OrderBy {
+            expression: reached(),
+            direction: last,
+            nulls,
+        }],
+        limit: Some(Expr::integer(1)),
         ..Select::default()
     }
     .from(FromItem::Subselect {

@@ -146,6 +146,10 @@ impl Printer<'_> {
             self.push(" DISTINCT ON (");
             self.list(&select.distinct_on, Self::expr);
             self.push(")");
+            if select.targets.is_empty() {
+                // Postgres takes a select without columns, but not if it is distinct.
+                self.push(" 1");
+            }
         }
         for (position, target) in select.targets.iter().enumerate() {
             self.push(if position > 0 { ", " } else { " " });

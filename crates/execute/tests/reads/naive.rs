@@ -11,14 +11,14 @@ pub(crate) struct Viewer<'a> {
     pub(crate) world: &'a World,
     role: Option<&'a Role>,
     /// By table: the rows that it sees.
-    rows: Vec<Vec<Row<'a>>>,
+    pub(crate) rows: Vec<Vec<Row<'a>>>,
 }
 
 /// A row, and what is seen of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Row<'a> {
     /// What relationships follow.
-    all: &'a [Datum],
+    pub(crate) all: &'a [Datum],
     /// Null where a column is masked.
     pub(crate) seen: Vec<Datum>,
 }
@@ -35,7 +35,7 @@ pub(crate) enum Expected {
 }
 
 impl<'a> Viewer<'a> {
-    fn of_rule(world: &'a World) -> Self {
+    pub(crate) fn of_rule(world: &'a World) -> Self {
         let rows = world.tables.iter().map(|table| {
             let rows = table.rows.iter().map(|row| Row {
                 all: row,

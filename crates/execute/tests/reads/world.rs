@@ -40,7 +40,7 @@ impl Type {
         Self::Numeric,
     ];
 
-    fn sql(self) -> &'static str {
+    pub(crate) fn sql(self) -> &'static str {
         match self {
             Self::Int => "int4",
             Self::Text => "text",
@@ -67,6 +67,8 @@ pub(crate) struct Column {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: String,
+    /// The table whose rows it shows, if it is a view.
+    pub(crate) view_of: Option<usize>,
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: Vec<Vec<Datum>>,
     pub(crate) relationships: Vec<Relationship>,
@@ -139,8 +141,18 @@ impl Role {
     }
 }
 
+/// Makes the rule of a permission on a table.
+type Rule<'r> = &'r dyn Fn(&mut Tape<'_>, &World, usize) -> Condition;
+
 impl World {
     pub(crate) fn generate(tape: &mut Tape<'_>) -> Self {
+        Self::with_rules(tape, &|tape, world, table| {
+            generate::filter(tape, world, table, 2)
+        })
+    }
+
+    /// One whose permissions have such rules.
+    pub(crate) fn with_rules(tape: &mut Tape<'_>, rule: Rule<'_>) -> Self {
         let mut tables: Vec<Table> = Vec::new();
         for number in 0..2 + tape.below(3) {
             tables.push(table(tape, number));
@@ -155,13 +167,17 @@ impl World {
         for number in 0..tables.len() {
             fill(tape, &mut tables, number);
         }
+        let viewed = tape.below(tables.len());
+        if tape.once_in(2) {
+            tables.push(view(&tables, viewed));
+        }
         let mut world = Self {
             tables,
             roles: Vec::new(),
         };
         world.roles.push(world.admin());
         for name in ["reader", "guest", "clerk"] {
-            let role = world.role(tape, name);
+            let role = world.role(tape, name, rule);
             world.roles.push(role);
         }
         // What nesting means is what its flattening means.
@@ -188,7 +204,7 @@ impl World {
         }
     }
 
-    fn role(&self, tape: &mut Tape<'_>, name: &str) -> Role {
+    fn role(&self, tape: &mut Tape<'_>, name: &str, rule: Rule<'_>) -> Role {
         let mut grants = Vec::new();
         for (number, table) in self.tables.iter().enumerate() {
             if tape.once_in(6) {
@@ -199,7 +215,7 @@ impl World {
             let columns: Vec<_> = columns.collect();
             let filter = match tape.below(3) {
                 0 => Condition::And(Vec::new()),
-                _ => generate::filter(tape, self, number, 2),
+                _ => rule(tape, self, number),
             };
             // Without the key nobody can say which rows a limit leaves.
             let limit = (columns[0] && tape.once_in(3)).then(|| 1 + tape.below(4));
@@ -274,6 +290,11 @@ impl World {
     pub(crate) fn sql(&self) -> String {
         let mut sql = String::new();
         for table in &self.tables {
+            if let Some(of) = table.view_of {
+                let of = &self.tables[of].name;
+                writeln!(sql, "CREATE VIEW {} AS SELECT * FROM {of};", table.name).unwrap();
+                continue;
+            }
             let columns = table.columns.iter().map(|column| {
                 let key = match (column.name.as_str(), column.refers_to) {
                     ("id", _) => " PRIMARY KEY".to_owned(),
@@ -357,8 +378,24 @@ fn table(tape: &mut Tape<'_>, number: usize) -> Table {
     }
     Table {
         name: format!("t{number}"),
+        view_of: None,
         columns,
         rows: Vec::new(),
+        relationships: Vec::new(),
+    }
+}
+
+/// A view of a table's rows; a foreign key is a number in it.
+fn view(tables: &[Table], of: usize) -> Table {
+    let columns = tables[of].columns.iter().map(|column| Column {
+        refers_to: None,
+        ..column.clone()
+    });
+    Table {
+        name: format!("v{of}"),
+        view_of: Some(of),
+        columns: columns.collect(),
+        rows: tables[of].rows.clone(),
         relationships: Vec::new(),
     }
 }
@@ -423,7 +460,8 @@ pub(crate) fn value(tape: &mut Tape<'_>, ty: Type) -> Datum {
     }
 }
 
-fn sql_value(datum: &Datum) -> String {
+/// As it is written in SQL.
+pub(crate) fn sql_value(datum: &Datum) -> String {
     match datum {
         Datum::Null => "NULL".to_owned(),
         Datum::Int(value) => value.to_string(),

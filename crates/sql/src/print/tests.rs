@@ -129,6 +129,21 @@ fn every_clause_has_its_place() {
 }
 
 #[test]
+fn distinct_rows_of_nothing_have_a_column() {
+    let table = FromItem::Table {
+        schema: Name::new("public"),
+        table: Name::new("a"),
+        alias: Alias::new(0),
+    };
+    let select = Select {
+        distinct_on: vec![column(0, "i")],
+        ..Select::default().from(table)
+    };
+    let expected = "SELECT DISTINCT ON (t0.\"i\") 1 FROM \"public\".\"a\" t0";
+    assert_eq!(line(select), expected);
+}
+
+#[test]
 fn aggregates_and_windows() {
     let call = AggregateCall {
         function: Function::Builtin("json_agg"),

@@ -144,3 +144,34 @@ async fn a_stream_has_one_cursor_along_one_column() {
         "streaming and livequery subscriptions cannot be executed in the same subscription"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_along_any_column_that_has_an_order() {
+    let sql = "
+        CREATE TABLE flags (id int PRIMARY KEY, key uuid NOT NULL, done bool NOT NULL, doc jsonb NOT NULL);
+        INSERT INTO flags SELECT i, md5(i::text)::uuid, i > 2, to_jsonb(i) FROM generate_series(1, 4) i;
+    ";
+    let world = World::new(sql, json!([table("flags")]), json!([])).await;
+    for (cursor, expected) in [
+        ("done: false", [[3, 4].as_slice(), &[]]),
+        ("doc: 1", [&[2], &[3]]),
+        // In the order of the texts: eccb…, c81e…, c4ca…, a87f….
+        (
+            "key: \"c5000000-0000-0000-0000-000000000000\"",
+            [&[2], &[3]],
+        ),
+    ] {
+        let query = format!(
+            "subscription {{ flags_stream(batch_size: 1, cursor: {{initial_value: {{{cursor}}}}}) {{ id }} }}"
+        );
+        let mut stream = world.admin(&query, json!({})).await;
+        for ids in expected.into_iter().filter(|ids| !ids.is_empty()) {
+            let rows: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
+            assert_eq!(
+                next(&mut stream).await,
+                json!({ "flags_stream": rows }),
+                "{cursor}"
+            );
+        }
+    }
+}
