@@ -9,6 +9,7 @@ use graphloom_bind as bind;
 use graphloom_graphql as graphql;
 use graphloom_ir::{BoundOperation, OperationKind};
 use graphloom_pg::Purpose;
+use graphloom_plan::Delivery;
 use graphloom_schema::{SchemaCache, SchemaVariant};
 use graphloom_vocab::{
     Error, ErrorCode, ErrorPath, Internal, Json, JsonObject, Result, RoleName, Session, SourceName,
@@ -51,6 +52,8 @@ pub struct EngineOptions {
     pub allow_list: AllowListMode,
     /// Whether roles are told what they lack.
     pub hints: Hints,
+    /// Who writes the JSON of a query's answer; the text is the same.
+    pub delivery: Delivery,
 }
 
 /// Whether a role that does not find something is told that it is there, and which permission is missing.
@@ -82,6 +85,7 @@ impl Default for EngineOptions {
             plan_cache_bytes: 32 << 20,
             allow_list: AllowListMode::default(),
             hints: Hints::default(),
+            delivery: Delivery::Rows,
         }
     }
 }
@@ -268,7 +272,7 @@ impl Engine {
         let (bound, rules) = self.bind(snapshot, session, request, |kind| {
             check_method(kind, request.transport)
         })?;
-        let mut plan = OperationPlan::new(&bound, rules);
+        let mut plan = OperationPlan::new(&bound, rules, self.options.delivery);
         plan.check_parameters()?;
         self.tag(&mut plan, snapshot, request);
         if !snapshot.routes.is_empty() {
@@ -331,6 +335,11 @@ impl Engine {
     pub fn check(&self, session: &Session, request: &GraphqlRequest) -> Result<()> {
         let snapshot = self.snapshot.load_full();
         self.prepare(&snapshot, session, request).map(drop)
+    }
+
+    /// Who writes the JSON of a query's answer.
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.options.delivery
     }
 
     /// Which kind of operation a request means, without running it.

@@ -8,7 +8,7 @@ use graphloom_ir::{
     BoundOperation, OperationKind, RootField, RootValue, SourceQuery, TypedValue, Value,
 };
 use graphloom_pg::{Purpose, Statement};
-use graphloom_plan::LiveInput;
+use graphloom_plan::{Delivery, LiveInput};
 use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result, Session, SourceName};
 use serde_json::json;
 
@@ -60,7 +60,8 @@ impl Engine {
                 session,
                 variables: &variables,
             };
-            explained.push(explain(&snapshot, field, (source, query), values).await?);
+            explained
+                .push(explain(&snapshot, field, (source, query, self.delivery()), values).await?);
         }
         Ok(explained.iter().map(Explained::to_json).collect())
     }
@@ -110,10 +111,10 @@ impl Values<'_> {
 async fn explain(
     snapshot: &Arc<Snapshot>,
     field: String,
-    (source, query): (&SourceName, &SourceQuery),
+    (source, query, delivery): (&SourceName, &SourceQuery, Delivery),
     values: Values<'_>,
 ) -> Result<Explained> {
-    let draft = graphloom_plan::draft(query);
+    let draft = graphloom_plan::draft_for(query, delivery);
     let shown = draft.show(&values.texts(&draft.values)?);
     let explaining = draft.explain();
     let parameters = values.texts(&explaining.parameters)?;

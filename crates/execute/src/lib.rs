@@ -3,6 +3,7 @@
 //! Never writes SQL text, never serves HTTP. Read `engine.rs`: its functions show every stage.
 
 mod caller;
+mod encode;
 mod engine;
 mod explain;
 mod guard;
@@ -21,6 +22,7 @@ pub use caller::Caller;
 pub use engine::{AllowListMode, Engine, EngineOptions, Hints, Snapshot, Started};
 pub use graphloom_bind::Limits as OperationLimits;
 pub use graphloom_graphql::Limits as DocumentLimits;
+pub use graphloom_plan::Delivery;
 pub use guard::TimeLimit;
 pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};

@@ -7,7 +7,7 @@ use graphloom_ir::{
     Assumption, BoundOperation, Observed, OperationKind, Premise, RootField, RootValue, TypedValue,
     Value,
 };
-use graphloom_plan::{ResultShape, plan};
+use graphloom_plan::{Delivery, ResultShape, plan_for};
 use graphloom_sql::Effects;
 use graphloom_vocab::{Error, ErrorCode, JsonObject, Result, Session, SourceName};
 
@@ -74,10 +74,14 @@ impl StatementStep {
 pub(crate) type StepParameters = Vec<Option<String>>;
 
 impl OperationPlan {
-    pub(crate) fn new(operation: &BoundOperation, rules: VariableRules) -> Self {
+    pub(crate) fn new(
+        operation: &BoundOperation,
+        rules: VariableRules,
+        delivery: Delivery,
+    ) -> Self {
         let (roots, live) = match operation.kind {
             OperationKind::Subscription => (Vec::new(), LivePlan::new(&operation.roots)),
-            _ => (root_plans(&operation.roots), None),
+            _ => (root_plans(&operation.roots, delivery), None),
         };
         Self {
             kind: operation.kind,
@@ -209,6 +213,10 @@ impl OperationPlan {
                 RootPlanValue::Constant(text) => size += text.len(),
                 RootPlanValue::Statement(step) => {
                     size += step.statement.text().len() + 256 * step.parameters.len();
+                    size += match &step.result {
+                        ResultShape::JsonText | ResultShape::JsonTextOrNoRow => 0,
+                        ResultShape::Rows(shape) | ResultShape::RowOrNoRow(shape) => shape.size(),
+                    };
                 }
                 RootPlanValue::Mutation(step) => {
                     for prepared in step.texts() {
@@ -263,20 +271,21 @@ fn tag(roots: &mut [RootPlan], tags: &impl Fn(&SourceName, &str) -> Option<Field
     }
 }
 
-fn root_plans(roots: &[RootField]) -> Vec<RootPlan> {
-    roots.iter().map(root_plan).collect()
+fn root_plans(roots: &[RootField], delivery: Delivery) -> Vec<RootPlan> {
+    let plan = |root| root_plan(root, delivery);
+    roots.iter().map(plan).collect()
 }
 
-fn root_plan(root: &RootField) -> RootPlan {
+fn root_plan(root: &RootField, delivery: Delivery) -> RootPlan {
     let value = match &root.value {
         RootValue::Constant(text) => RootPlanValue::Constant(text.clone()),
-        RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots)),
+        RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots, delivery)),
         RootValue::Mutation(source, root) => {
             let step = MutationStep::of_root(source, root);
             RootPlanValue::Mutation(Box::new(step))
         }
         RootValue::Source(source, query) => {
-            let planned = plan(query);
+            let planned = plan_for(query, delivery);
             RootPlanValue::Statement(StatementStep {
                 source: source.clone(),
                 statement: TaggedStatement::new(planned.sql.text()),

@@ -1,16 +1,18 @@
 //! Running a plan's statements and putting the response together.
 //!
-//! A statement's JSON goes into the response as it comes; it is never parsed.
+//! JSON that a statement gives goes into the response as it comes; it is never parsed. Rows are written as JSON one by
+//! one (`encode.rs`).
 
 use std::collections::HashMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use graphloom_ir::SourceQuery;
-use graphloom_pg::{Connection, PgError, Pool, Purpose, Statement};
-use graphloom_plan::ResultShape;
+use graphloom_pg::{Connection, PgError, Pool, Purpose, RawRow, RowSink, Statement};
+use graphloom_plan::{ObjectShape, ResultShape};
 use graphloom_vocab::{JsonObject, Result, Session, SourceName};
 
+use crate::encode;
 use crate::operation::{
     OperationPlan, RootPlan, RootPlanValue, StatementStep, StepParameters, text,
 };
@@ -89,6 +91,67 @@ fn write(
     out.put_u8(b'}');
 }
 
+/// Rows that are written as objects.
+struct RowWriter<'a> {
+    text: Vec<u8>,
+    shape: &'a ObjectShape,
+    /// Of the columns; known from the first row on.
+    types: Vec<u32>,
+    count: u64,
+}
+
+impl<'a> RowWriter<'a> {
+    fn object(shape: &'a ObjectShape) -> Self {
+        Self {
+            text: Vec::new(),
+            shape,
+            types: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn list(shape: &'a ObjectShape) -> Self {
+        let mut writer = Self::object(shape);
+        writer.text.push(b'[');
+        writer
+    }
+
+    fn rows(&mut self, rows: Vec<RawRow>) -> Result<(), PgError> {
+        rows.iter().try_for_each(|row| self.row(row))
+    }
+
+    fn into_list(mut self) -> Bytes {
+        self.text.push(b']');
+        self.text.into()
+    }
+
+    fn into_object(self) -> Result<Option<Bytes>, PgError> {
+        match self.count {
+            0 => Ok(None),
+            1 => Ok(Some(self.text.into())),
+            _ => Err(PgError::unexpected("the statement gave more than one row")),
+        }
+    }
+}
+
+impl RowSink for RowWriter<'_> {
+    fn row(&mut self, row: &RawRow) -> Result<(), PgError> {
+        if self.count == 0 {
+            self.types = row.types().collect();
+        } else {
+            self.text.extend_from_slice(encode::BETWEEN);
+        }
+        self.count += 1;
+        encode::row(&mut self.text, self.shape, &self.types, row)
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    async fn room(&mut self) {}
+}
+
 /// Runs a statement that only reads on a connection that others may be using too.
 ///
 /// A connection that Postgres closed meanwhile (a restart, say) says nothing about the statement: one more try
@@ -112,11 +175,21 @@ async fn read_shared(
     values: &[Option<&str>],
 ) -> Result<Option<Bytes>, PgError> {
     let statement = step.statement.shared();
-    match step.result {
+    match &step.result {
         ResultShape::JsonText => pool.read_json(statement, values).await,
         ResultShape::JsonTextOrNoRow => {
             let mut rows = pool.read_json_rows(statement, values).await?;
             Ok(rows.pop().flatten())
+        }
+        ResultShape::Rows(shape) => {
+            let mut writer = RowWriter::list(shape);
+            writer.rows(pool.read_rows(statement, values).await?)?;
+            Ok(Some(writer.into_list()))
+        }
+        ResultShape::RowOrNoRow(shape) => {
+            let mut writer = RowWriter::object(shape);
+            writer.rows(pool.read_rows(statement, values).await?)?;
+            writer.into_object()
         }
     }
 }
@@ -168,11 +241,23 @@ impl Connections<'_> {
     ) -> Result<Option<Bytes>, PgError> {
         let statement = step.statement.of_request(self.request_id);
         let connection = self.connection(&step.source).await?;
-        match step.result {
+        match &step.result {
             ResultShape::JsonText => connection.query_json(&statement, values).await,
             ResultShape::JsonTextOrNoRow => {
                 let mut rows = connection.query_json_rows(&statement, values).await?;
                 Ok(rows.pop().flatten())
+            }
+            ResultShape::Rows(shape) => {
+                let mut writer = RowWriter::list(shape);
+                let all = connection.query_each(&statement, values, &mut writer);
+                all.await?;
+                Ok(Some(writer.into_list()))
+            }
+            ResultShape::RowOrNoRow(shape) => {
+                let mut writer = RowWriter::object(shape);
+                let all = connection.query_each(&statement, values, &mut writer);
+                all.await?;
+                writer.into_object()
             }
         }
     }

@@ -549,7 +549,7 @@ async fn a_query_is_explained_with_the_values_of_its_user() {
         "{sql}"
     );
     let plan = texts(&explained[1]["plan"]);
-    assert!(plan[0].starts_with("Aggregate  (cost="), "{plan:?}");
+    assert!(plan[0].contains("  (cost="), "{plan:?}");
     // The values are those that the plan is for, and what is shown can be run as it stands.
     assert!(
         plan.iter().any(|line| line.contains("(id = 2)")),

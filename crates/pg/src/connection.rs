@@ -14,6 +14,7 @@ use tokio_postgres::Row;
 use crate::cache::Statement;
 use crate::error::{PgError, PgErrorKind, StatementContext, ends_session};
 use crate::pool::Place;
+use crate::rows::{self, RowSink};
 use crate::session::{Retry, Session};
 use crate::simple::{self, SimpleOutcome};
 use crate::transaction::{AccessMode, Isolation, Transaction, begin_statement};
@@ -145,6 +146,29 @@ impl Connection {
         rows.into_iter().map(values::columns).collect()
     }
 
+    /// Runs a statement that gives any number of rows, and hands each to `sink` as it comes. A sink that fails, and one
+    /// whose future is dropped, ends the statement; the connection is of no more use then.
+    pub async fn query_each(
+        &mut self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+        sink: &mut impl RowSink,
+    ) -> Result<(), PgError> {
+        let retry = self.retry();
+        let guard = self.enter(Before::Clean)?;
+        let prepared = Prepared::of(guard.session());
+        let opened = guard.session().open(statement, parameters, retry).await;
+        let result = match opened {
+            Ok(opened) => {
+                let done = rows::hand_over(guard.session(), opened.rows, sink).await;
+                done.map(|()| guard.session().observe(statement, opened.sent))
+            }
+            Err(error) => Err(error),
+        };
+        let result = guard.finish(result);
+        result.map_err(|error| with_context(error, statement.text(), parameters, prepared))
+    }
+
     /// Runs a statement for its effect.
     pub async fn execute(
         &mut self,
@@ -254,16 +278,21 @@ impl Connection {
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
-        let held = self.held();
-        let retry = match held.transaction {
-            TransactionState::Outside if !held.session.is_rehearsal() => Retry::Once,
-            _ => Retry::Never,
-        };
+        let retry = self.retry();
         let guard = self.enter(Before::Clean)?;
         let prepared = Prepared::of(guard.session());
         let result = guard.session().rows(statement, parameters, retry).await;
         let result = guard.finish(result);
         result.map_err(|error| with_context(error, statement.text(), parameters, prepared))
+    }
+
+    /// Whether a plan that went stale may be made anew.
+    fn retry(&self) -> Retry {
+        let held = self.held();
+        match held.transaction {
+            TransactionState::Outside if !held.session.is_rehearsal() => Retry::Once,
+            _ => Retry::Never,
+        }
     }
 
     /// Begins a transaction; in a rehearsal, a part of the one that is under way.

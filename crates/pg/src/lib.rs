@@ -19,6 +19,7 @@ mod options;
 mod pace;
 mod pool;
 mod rehearsal;
+mod rows;
 mod session;
 mod shared;
 mod simple;
@@ -41,6 +42,7 @@ pub use introspect::{
 pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
 pub use pool::{Pool, PoolId, PoolOptions, PoolStatus, StatementMode};
 pub use rehearsal::Rehearsal;
+pub use rows::{RawRow, RowSink};
 pub use simple::{SimpleOutcome, TextTable};
 pub use sqlstate::SqlState;
 pub use transaction::{AccessMode, Isolation, Transaction};

@@ -15,7 +15,7 @@ use graphloom_vocab::ColumnName;
 use postgres_types::Type;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
-use tokio_postgres::{CancelToken, Client, Row};
+use tokio_postgres::{CancelToken, Client, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::cache::{Statement, StatementCache};
@@ -123,9 +123,9 @@ impl Session {
             .statement_timeout
             .map(|timeout| timeout.as_millis().to_string());
         let statement = include_str!("sql/session.sql");
-        self.unprepared_rows(statement, &[timeout_ms.as_deref()])
-            .await
-            .map(drop)
+        let parameters = [timeout_ms.as_deref()];
+        let rows = self.open_unprepared(statement, &parameters).await?;
+        self.all(rows).await.map(drop)
     }
 
     /// Begins the transaction that everything on this session is inside of.
@@ -208,18 +208,32 @@ impl Session {
         parameters: &[Option<&str>],
         retry: Retry,
     ) -> Result<Vec<Row>, PgError> {
+        let opened = self.open(statement, parameters, retry).await?;
+        let rows = self.all(opened.rows).await?;
+        self.observe(statement, opened.sent);
+        Ok(rows)
+    }
+
+    /// Has a statement begun, which gives its rows one by one. A plan that went stale is told of here, before any row.
+    pub(crate) async fn open(
+        &self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+        retry: Retry,
+    ) -> Result<Opened, PgError> {
         if matches!(self.mode, StatementMode::Unprepared) || statement.is_once() {
-            return self.unprepared_rows(statement.text(), parameters).await;
+            let rows = self.open_unprepared(statement.text(), parameters).await?;
+            return Ok(Opened { rows, sent: None });
         }
         let (known, age) = {
             let mut statements = self.statements();
             (statements.get(statement), statements.age())
         };
         let Some(prepared) = known else {
-            return self.freshly_prepared_rows(statement, parameters).await;
+            return self.open_freshly_prepared(statement, parameters).await;
         };
-        let error = match self.prepared_rows(statement, &prepared, parameters).await {
-            Ok(rows) => return Ok(rows),
+        let error = match self.open_prepared(&prepared, parameters).await {
+            Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
         if !is_stale(&error) {
@@ -229,7 +243,7 @@ impl Session {
         // Those behind this one on the same connection find that out too, and must not undo what we do now.
         self.statements().clear_of(age);
         match retry {
-            Retry::Once => self.freshly_prepared_rows(statement, parameters).await,
+            Retry::Once => self.open_freshly_prepared(statement, parameters).await,
             Retry::Never => Err(error),
         }
     }
@@ -251,35 +265,36 @@ impl Session {
             .collect())
     }
 
-    async fn freshly_prepared_rows(
+    async fn open_freshly_prepared(
         &self,
         statement: &Statement,
         parameters: &[Option<&str>],
-    ) -> Result<Vec<Row>, PgError> {
+    ) -> Result<Opened, PgError> {
         // No parameter types are given: Postgres infers them from the casts in the text.
         let prepared = self.client.prepare(statement.text()).await;
         let prepared = prepared.map_err(|error| self.explain(error))?;
         self.statements()
             .insert(statement.clone(), prepared.clone());
-        self.prepared_rows(statement, &prepared, parameters).await
+        self.open_prepared(&prepared, parameters).await
     }
 
-    async fn prepared_rows(
+    async fn open_prepared(
         &self,
-        statement: &Statement,
         prepared: &tokio_postgres::Statement,
         parameters: &[Option<&str>],
-    ) -> Result<Vec<Row>, PgError> {
-        let sent = self.opened.elapsed();
+    ) -> Result<Opened, PgError> {
+        let sent = Some(self.opened.elapsed());
         let parameters = parameters.iter().map(|value| TextParameter(*value));
-        let rows = async {
-            pin!(self.client.query_raw(prepared, parameters).await?)
-                .try_collect()
-                .await
-        };
-        let rows = rows.await.map_err(|error| self.explain(error))?;
-        statement.pace().observe(self.time_since(sent));
-        Ok(rows)
+        let rows = self.client.query_raw(prepared, parameters).await;
+        let rows = rows.map_err(|error| self.explain(error))?;
+        Ok(Opened { rows, sent })
+    }
+
+    /// Takes note of how long a statement took whose rows are all here.
+    pub(crate) fn observe(&self, statement: &Statement, sent: Option<Duration>) {
+        if let Some(sent) = sent {
+            statement.pace().observe(self.time_since(sent));
+        }
     }
 
     /// How long Postgres took for a statement that was sent then and whose result is here now: it began when
@@ -291,21 +306,22 @@ impl Session {
         now.saturating_sub(sent.max(Duration::from_nanos(before)))
     }
 
-    async fn unprepared_rows(
+    async fn open_unprepared(
         &self,
         text: &str,
         parameters: &[Option<&str>],
-    ) -> Result<Vec<Row>, PgError> {
+    ) -> Result<RowStream, PgError> {
         // `unknown` is what Postgres takes for "infer it", as it does for a prepared statement.
         let parameters = parameters
             .iter()
             .map(|value| (TextParameter(*value), Type::UNKNOWN));
-        let rows = async {
-            pin!(self.client.query_typed_raw(text, parameters).await?)
-                .try_collect()
-                .await
-        };
-        rows.await.map_err(|error| self.explain(error))
+        let rows = self.client.query_typed_raw(text, parameters).await;
+        rows.map_err(|error| self.explain(error))
+    }
+
+    async fn all(&self, rows: RowStream) -> Result<Vec<Row>, PgError> {
+        let rows = pin!(rows).try_collect().await;
+        rows.map_err(|error| self.explain(error))
     }
 
     /// Ends a session whose statement was abandoned: cancels it, waits until the server is done with it
@@ -324,6 +340,13 @@ impl Session {
         // The server does not answer: the task would wait for it, and the socket with it.
         self.driver.abort();
     }
+}
+
+/// A statement under way.
+pub(crate) struct Opened {
+    pub(crate) rows: RowStream,
+    /// When it was sent, if how long it takes is kept.
+    pub(crate) sent: Option<Duration>,
 }
 
 /// Whether a stale plan may be prepared and run again.

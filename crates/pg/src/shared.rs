@@ -20,6 +20,7 @@ use crate::connection::{Prepared, with_context};
 use crate::error::{PgError, PgErrorKind, ends_session};
 use crate::lanes::{self, Abandoned, Done, Lanes, Room, Ticket};
 use crate::pool::{Idle, Pool, Shared};
+use crate::rows::RawRow;
 use crate::session::{Retry, Session};
 use crate::values;
 
@@ -57,6 +58,16 @@ impl Pool {
     ) -> Result<Vec<Option<Bytes>>, PgError> {
         let rows = self.read(statement, parameters).await?;
         rows.into_iter().map(values::first_column).collect()
+    }
+
+    /// All rows, as Postgres sent them; see [`Self::read_json`].
+    pub async fn read_rows(
+        &self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<RawRow>, PgError> {
+        let rows = self.read(statement, parameters).await?;
+        Ok(rows.into_iter().map(RawRow).collect())
     }
 
     async fn read(

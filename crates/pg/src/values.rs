@@ -66,7 +66,7 @@ impl<'a> FromSql<'a> for RawColumn<'a> {
     }
 }
 
-fn raw(row: &Row, column: usize) -> Result<Option<&[u8]>, PgError> {
+pub(crate) fn raw(row: &Row, column: usize) -> Result<Option<&[u8]>, PgError> {
     let value: Option<RawColumn<'_>> = row.try_get(column)?;
     Ok(value.map(|value| value.0))
 }

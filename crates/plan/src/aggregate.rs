@@ -210,7 +210,7 @@ fn listed(select: &AggregateSelect, nodes: &[Field]) -> TableSelect {
 /// Only `nodes`: a list inside an object.
 fn nodes_only(context: &mut Context, link: Option<Link<'_>>, select: &AggregateSelect) -> Select {
     let nodes = select.fields.iter().find_map(nodes_of).unwrap_or_default();
-    let (node, from) = list_rows(context, link, &listed(select, nodes));
+    let (node, from) = list_rows(context, link, &listed(select, nodes)).read();
     let each = AggregateArguments::All(vec![node]);
     let mut list = Some(list_or_empty(Expr::aggregate("json_agg", each)));
     let mut pairs = Pairs::with_capacity(select.fields.len());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::PgType;
+use graphloom_catalog::{PgType, TypeKind};
 use graphloom_ir::{BoolExp, ColumnSelect, ComputedSelect, GrantedColumn, Output};
 use graphloom_sql::{
     AggregateArguments, Alias, BinaryOperator, CaseBranch, Expr, FromItem, Function, Name,
@@ -57,6 +57,35 @@ pub(crate) fn selected(context: &mut Context, row: Alias, select: &ColumnSelect)
     }
     output(context, expr, select.column.ty(), select.output)
 }
+
+/// A value of a row that is read as it is, or else as the JSON that Postgres makes of it.
+///
+/// Only types whose binary form says all there is, on any server and under any setting, are read as they are. Inside
+/// of a record a domain goes by its own name, so domains are not among them.
+pub(crate) fn encoded(expr: Expr, ty: &PgType, output: Output) -> Expr {
+    match is_plain(ty, output) {
+        true => expr,
+        false => Expr::call("to_json", vec![expr]),
+    }
+}
+
+/// Whether a value is read as it is.
+pub(crate) fn is_plain(ty: &PgType, output: Output) -> bool {
+    match output {
+        Output::Text | Output::Upper | Output::GeoJson => true,
+        Output::Json => {
+            matches!(ty.kind, TypeKind::Base)
+                && &*ty.schema == "pg_catalog"
+                && PLAIN.contains(&&*ty.name)
+        }
+    }
+}
+
+/// The types that are read as they are.
+const PLAIN: &[&str] = &[
+    "bool", "bpchar", "int2", "int4", "int8", "json", "jsonb", "name", "numeric", "text", "uuid",
+    "varchar",
+];
 
 /// A computed field as it stands in the response.
 pub(crate) fn computed(context: &mut Context, row: Alias, select: &ComputedSelect) -> Expr {

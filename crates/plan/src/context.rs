@@ -25,10 +25,22 @@ impl Carried {
     }
 }
 
+/// What objects are while a statement is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// JSON.
+    #[default]
+    Json,
+    /// Rows and records of plain values.
+    Rows,
+}
+
 /// The state of planning one statement.
 #[derive(Default)]
 pub(crate) struct Context {
     aliases: u32,
+    /// What objects are, in what is written now.
+    pub(crate) form: Form,
     values: Vec<TypedValue>,
     ids: HashMap<TypedValue, ParameterId>,
     /// For a subselect that is written after what reads it: what was read so far.
@@ -50,6 +62,14 @@ impl Context {
             cohorts: Some(cohorts),
             ..Self::default()
         }
+    }
+
+    /// Writes something in which objects are JSON, whatever they are around it.
+    pub(crate) fn in_json<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        let form = std::mem::replace(&mut self.form, Form::Json);
+        let written = write(self);
+        self.form = form;
+        written
     }
 
     /// A new alias.

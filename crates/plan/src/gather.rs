@@ -21,6 +21,8 @@
 //! Must not know when a list is wanted at all: `select.rs` decides that by asking [`gathers`]. The measurements
 //! are in `docs/sql-shapes.md`.
 
+use std::sync::Arc;
+
 use graphloom_ir::{Field, FieldValue, Join, Rows, TableAccess, TableSelect};
 use graphloom_sql::{
     AggregateArguments, AggregateCall, Alias, BinaryOperator, CommonTable, Direction, Expr,
@@ -29,12 +31,13 @@ use graphloom_sql::{
 
 use crate::aggregate::{has_window, nested, row_number};
 use crate::condition::{Scope, conjuncts};
-use crate::context::{Carried, Context, ROW_NUMBER, carry, carry_on};
+use crate::context::{Carried, Context, Form, ROW_NUMBER, carry, carry_on};
 use crate::implied;
-use crate::object::{Pairs, RowObject, list_or_empty};
+use crate::object::{Member, RowObject, list_or_empty};
 use crate::order::order_by;
 use crate::rows::{self, Count, Link, Request};
-use crate::select::{Related, field_value, pairs};
+use crate::select::{Objects, Related, member, members};
+use crate::shape::{MemberShape, ObjectShape, PlaceValue};
 
 /// The number of the row a list belongs to. Like all that starts as [`ROW_NUMBER`], no carried column's name.
 const PARENT: &str = "row_number_parent";
@@ -79,27 +82,26 @@ pub(crate) fn object_rows(
     context: &mut Context,
     select: &TableSelect,
     request: Request<'_>,
-) -> (Expr, FromItem) {
+) -> Objects {
     let name = context.alias();
     let parent = context.collecting_alias_of(&select.access);
     let mut related = Related::Joined(Vec::new());
     let mut lists = Vec::new();
     let mut columns = Carried::default();
-    let mut pairs = Pairs::with_capacity(select.fields.len());
+    let mut members = Vec::with_capacity(select.fields.len());
     for field in &select.fields {
-        let value = match list_of(&select.access, field) {
+        members.push(match list_of(&select.access, field) {
             Some((join, inner)) => {
                 let outer = context.collecting_alias_of(&select.access);
                 let place = Place { name, outer, join };
-                let list = grouped(context, place, inner);
+                let (list, shape) = grouped(context, place, inner);
                 columns.merge(context.collected(outer));
                 let alias = context.alias();
                 lists.push((list, alias));
-                list_or_empty(Expr::Column(alias, Name::new(LIST)))
+                list_member(field, Expr::Column(alias, Name::new(LIST)), shape)
             }
-            None => field_value(context, parent, &field.value, &mut related),
-        };
-        pairs.push((field.key.clone(), value));
+            None => member(context, parent, field, &mut related),
+        });
     }
     columns.merge(context.collected(parent));
     let mut rows = Select {
@@ -117,15 +119,21 @@ pub(crate) fn object_rows(
     for (list, alias) in lists {
         join_list(&mut rows, list, alias, parent);
     }
-    let objects = RowObject::new(pairs);
-    let alias = context.alias();
-    let object = objects.read(alias);
-    rows.targets = objects.targets;
-    let from = FromItem::Subselect {
-        select: Box::new(rows),
-        alias,
+    let object = RowObject::of(context.form, members);
+    Objects::new(context, object, rows)
+}
+
+/// A list in its place: of rows that have none, null was joined.
+fn list_member(field: &Field, list: Expr, shape: Option<ObjectShape>) -> Member {
+    let (value, shape) = match shape {
+        None => (list_or_empty(list), PlaceValue::Scalar),
+        Some(shape) => (list, PlaceValue::List(Arc::new(shape))),
     };
-    (object, from)
+    Member {
+        key: field.key.clone(),
+        value,
+        shape: MemberShape::Value(shape),
+    }
 }
 
 /// The rows with these columns, numbered in their order.
@@ -171,18 +179,25 @@ struct Place<'a> {
 }
 
 /// A list per row of the common table `name`, for those that have any element: `"row_number"` and `"list"`.
-fn grouped(context: &mut Context, place: Place<'_>, select: &TableSelect) -> Select {
+fn grouped(
+    context: &mut Context,
+    place: Place<'_>,
+    select: &TableSelect,
+) -> (Select, Option<ObjectShape>) {
     let late = context.collecting_alias_of(&select.access);
     let mut related = Related::Joined(Vec::new());
-    let pairs = pairs(context, late, &select.fields, &mut related);
-    let objects = RowObject::new(pairs);
+    let members = members(context, late, &select.fields, &mut related);
+    let objects = RowObject::of(context.form, members);
     let limit = limit(context, select);
     let elements = elements(context, place, (select, late));
     let mut rows = nested(elements, late);
     related.attach(&mut rows);
     let object = context.alias();
     let each = AggregateCall {
-        function: Function::Builtin("json_agg"),
+        function: Function::Builtin(match context.form {
+            Form::Json => "json_agg",
+            Form::Rows => "array_agg",
+        }),
         arguments: AggregateArguments::All(vec![objects.read(object)]),
         order_by: match select.arguments.order_by.is_empty() {
             true => Vec::new(),
@@ -190,6 +205,7 @@ fn grouped(context: &mut Context, place: Place<'_>, select: &TableSelect) -> Sel
         },
         filter: None,
     };
+    let shape = objects.shape();
     rows.from.push(FromItem::Lateral {
         select: Box::new(Select {
             targets: objects.targets,
@@ -207,7 +223,7 @@ fn grouped(context: &mut Context, place: Place<'_>, select: &TableSelect) -> Sel
         Target::named(Expr::Aggregate(Box::new(each)), Name::new(LIST)),
     ];
     rows.group_by = vec![parent];
-    rows
+    (rows, shape)
 }
 
 /// The elements of all lists, each with what is read of it, the number of its row and, where it matters, its own

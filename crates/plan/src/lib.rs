@@ -1,5 +1,6 @@
-//! From the bound operation to SQL: one root field becomes one statement, whose one row with one column
-//! holds the JSON text of the field's value.
+//! From the bound operation to SQL: one root field becomes one statement. Its one row with one column holds the
+//! JSON text of the field's value; or, where that is cheaper (`Delivery::Rows`), it gives a row per object, and the
+//! plan says how to write the JSON (`shape.rs`).
 //!
 //! ```sql
 //! SELECT coalesce(json_agg(row_to_json(t1.*)), '[]') FROM (
@@ -30,17 +31,21 @@ mod object;
 mod order;
 mod rows;
 mod select;
+mod shape;
 mod stream;
 mod value;
 mod write;
+
+use std::sync::Arc;
 
 use graphloom_ir as ir;
 use graphloom_sql as sql;
 use graphloom_vocab::ColumnName;
 
-use crate::context::Context;
+use crate::context::{Context, Form};
 pub use crate::levels::may_insert_by_levels;
 pub use crate::live::{LiveDraft, LiveInput, LivePlan, LiveResult, Reads, Statements, live};
+pub use crate::shape::{ObjectShape, Place, PlaceValue};
 pub use crate::value::typed_parameter;
 pub use crate::write::{
     Answering, Gives, NewRows, Wanted, WritePlan, answering, delete, insert, link, nested_columns,
@@ -59,12 +64,26 @@ pub struct StatementPlan {
 }
 
 /// How a statement's rows become a root field's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResultShape {
     /// Postgres writes the JSON: one row, one column of type `json`, never NULL.
     JsonText,
     /// The same, but no row at all means `null`.
     JsonTextOrNoRow,
+    /// A list with an object per row.
+    Rows(Arc<ObjectShape>),
+    /// The object of the one row, or `null` if there is none.
+    RowOrNoRow(Arc<ObjectShape>),
+}
+
+/// Who writes the JSON of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Postgres, all of it.
+    #[default]
+    Json,
+    /// Whoever reads the rows, wherever that gives the same text.
+    Rows,
 }
 
 /// A statement before it is printed: a tree in which parameters are still symbolic.
@@ -85,15 +104,47 @@ pub fn plan(query: &ir::SourceQuery) -> StatementPlan {
     draft(query).print(sql::Layout::Line)
 }
 
+/// Plans a root field whose JSON is written as said.
+pub fn plan_for(query: &ir::SourceQuery, delivery: Delivery) -> StatementPlan {
+    draft_for(query, delivery).print(sql::Layout::Line)
+}
+
 /// Plans a root field, up to the printing.
 pub fn draft(query: &ir::SourceQuery) -> StatementDraft {
+    draft_for(query, Delivery::Json)
+}
+
+/// Plans a root field whose JSON is written as said, up to the printing.
+pub fn draft_for(query: &ir::SourceQuery, delivery: Delivery) -> StatementDraft {
     let mut context = Context::default();
-    let (select, result) = root(&mut context, query);
+    let (select, result) = match (delivery, query) {
+        (Delivery::Rows, ir::SourceQuery::List(list)) if select::fits_rows(&list.fields) => {
+            let (select, shape) = row_root(&mut context, list, select::list_rows);
+            (select, ResultShape::Rows(shape))
+        }
+        (Delivery::Rows, ir::SourceQuery::One(one)) if select::fits_rows(&one.fields) => {
+            let (select, shape) = row_root(&mut context, one, select::one_row);
+            (select, ResultShape::RowOrNoRow(shape))
+        }
+        _ => root(&mut context, query),
+    };
     StatementDraft {
         select,
         values: context.into_values(),
         result,
     }
+}
+
+/// A statement that gives the objects' columns themselves.
+fn row_root(
+    context: &mut Context,
+    table: &ir::TableSelect,
+    rows: impl FnOnce(&mut Context, Option<rows::Link<'_>>, &ir::TableSelect) -> select::Objects,
+) -> (sql::Select, Arc<ObjectShape>) {
+    context.form = Form::Rows;
+    let objects = rows(context, None, table);
+    let shape = objects.shape.expect("rows were asked for");
+    (objects.rows, Arc::new(shape))
 }
 
 /// The statement's tree, and how its rows become the field's value.

@@ -4,10 +4,19 @@ use std::sync::Arc;
 
 use graphloom_sql::{Alias, Expr, Name, Target};
 
+use crate::context::Form;
+use crate::shape::{MemberShape, ObjectShape};
 use crate::value::{JSON, TEXT};
 
 /// What an object is made of: response keys and values.
 pub(crate) type Pairs = Vec<(Arc<str>, Expr)>;
+
+/// A response key and its value, with what is to be made of it where the row is not JSON.
+pub(crate) struct Member {
+    pub(crate) key: Arc<str>,
+    pub(crate) value: Expr,
+    pub(crate) shape: MemberShape,
+}
 
 /// Postgres cuts an identifier after this many bytes, and a column's name is a key's only carrier in
 /// `row_to_json`.
@@ -23,42 +32,101 @@ const OBJECT: &str = "o";
 pub(crate) struct RowObject {
     /// What to select.
     pub(crate) targets: Vec<Target>,
-    form: Form,
+    carrier: Carrier,
 }
 
-enum Form {
+enum Carrier {
     /// The columns are the keys.
     Columns,
     /// One column is the object.
     Whole,
+    /// The columns are the values of a record.
+    Record(ObjectShape),
 }
 
 impl RowObject {
+    /// The columns for these members, in the form that is written.
+    pub(crate) fn of(form: Form, members: Vec<Member>) -> Self {
+        match form {
+            Form::Json => {
+                let pair = |member: Member| (member.key, member.value);
+                Self::new(members.into_iter().map(pair).collect())
+            }
+            Form::Rows => Self::record(members),
+        }
+    }
+
+    fn record(members: Vec<Member>) -> Self {
+        let shapes = members.iter().map(|member| (&*member.key, &member.shape));
+        let shape = ObjectShape::new(shapes);
+        let values = members
+            .into_iter()
+            .filter(|member| matches!(member.shape, MemberShape::Value(_)));
+        let mut targets: Vec<_> = values
+            .enumerate()
+            .map(|(at, member)| Target::named(member.value, field_name(at)))
+            .collect();
+        // `SELECT DISTINCT ON (…) FROM` is no SQL; nobody reads it.
+        if targets.is_empty() {
+            targets.push(Target::unnamed(Expr::boolean(true)));
+        }
+        Self {
+            targets,
+            carrier: Carrier::Record(shape),
+        }
+    }
+
+    /// The shape of a record.
+    pub(crate) fn shape(&self) -> Option<ObjectShape> {
+        match &self.carrier {
+            Carrier::Record(shape) => Some(shape.clone()),
+            Carrier::Columns | Carrier::Whole => None,
+        }
+    }
+
     /// The columns for these pairs: `row_to_json` is faster than `json_build_object` and writes no spaces,
     /// so it is used wherever every key fits into a column's name.
     pub(crate) fn new(pairs: Pairs) -> Self {
-        let fits = |key: &Arc<str>| key.len() <= IDENTIFIER_BYTES_MAX;
-        if pairs.len() <= COLUMNS_MAX && pairs.iter().all(|(key, _)| fits(key)) {
+        if fits_row(pairs.iter().map(|(key, _)| key)) {
             let target = |(key, value)| Target::named(value, Name::new(key));
             return Self {
                 targets: pairs.into_iter().map(target).collect(),
-                form: Form::Columns,
+                carrier: Carrier::Columns,
             };
         }
         Self {
             targets: vec![Target::named(object(pairs), Name::new(OBJECT))],
-            form: Form::Whole,
+            carrier: Carrier::Whole,
         }
     }
 
     /// The object, given the alias of a subselect with these columns.
     pub(crate) fn read(&self, alias: Alias) -> Expr {
-        match self.form {
+        match &self.carrier {
             // `t1.*`, not `t1`: the latter would be the column, were there one of that name.
-            Form::Columns => Expr::call("row_to_json", vec![Expr::Row(alias)]),
-            Form::Whole => Expr::Column(alias, Name::new(OBJECT)),
+            Carrier::Columns => Expr::call("row_to_json", vec![Expr::Row(alias)]),
+            Carrier::Whole => Expr::Column(alias, Name::new(OBJECT)),
+            Carrier::Record(shape) => {
+                let fields = 0..shape.places.len();
+                let field = |at| Expr::Column(alias, field_name(at));
+                Expr::RowOf(fields.map(field).collect())
+            }
         }
     }
+}
+
+/// What a record's field is called on its way.
+fn field_name(at: usize) -> Name {
+    Name::new(format!("f{at}"))
+}
+
+/// Whether an object with these keys is a record or a row of columns just as it is: the others are spelled in
+/// another way by Postgres.
+pub(crate) fn fits_row<'k>(keys: impl ExactSizeIterator<Item = &'k Arc<str>>) -> bool {
+    keys.len() <= COLUMNS_MAX
+        && keys
+            .into_iter()
+            .all(|key| key.len() <= IDENTIFIER_BYTES_MAX)
 }
 
 /// An object from pairs: `json_build_object('key', value, …)`.

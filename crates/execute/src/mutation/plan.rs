@@ -341,7 +341,7 @@ impl WriteStep {
 
 fn call(query: &SourceQuery) -> Work {
     let planned = plan::plan(query);
-    let shape = planned.result;
+    let shape = planned.result.clone();
     Work::Call(Prepared::of(planned), shape)
 }
 

@@ -397,7 +397,7 @@ impl Runner<'_> {
                 answer.push(b']');
                 Ok(answer.into())
             }
-            Work::Call(prepared, shape) => self.call(prepared, *shape).await,
+            Work::Call(prepared, shape) => self.call(prepared, shape).await,
         }
     }
 
@@ -457,7 +457,7 @@ impl Runner<'_> {
         Ok(answer.unwrap_or(Bytes::from_static(b"null")))
     }
 
-    async fn call(&mut self, prepared: &Prepared, shape: ResultShape) -> Outcome<Bytes> {
+    async fn call(&mut self, prepared: &Prepared, shape: &ResultShape) -> Outcome<Bytes> {
         let parameters = self.parameters(prepared, &Values::default())?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
         let statement = self.statement(prepared);
@@ -470,7 +470,7 @@ impl Runner<'_> {
         match (shape, rows.pop().flatten()) {
             (_, Some(answer)) => Ok(answer),
             (ResultShape::JsonTextOrNoRow, None) => Ok(Bytes::from_static(b"null")),
-            (ResultShape::JsonText, None) => Ok(Bytes::from_static(b"[]")),
+            (_, None) => Ok(Bytes::from_static(b"[]")),
         }
     }
 

@@ -76,7 +76,7 @@ fn by_pk() {
     ];
     let arguments = filtered(is(&article, "id", Operator::Eq, variable("int4", "id")));
     let query = select_with(&article, arguments, columns(&article, &names));
-    check_sql("workload_by_pk", &SourceQuery::One(query));
+    check_both("workload_by_pk", &SourceQuery::One(query));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn chinook_complex_small() {
         ..filtered(has_one)
     };
     let query = select_with(&playlist, arguments, fields);
-    check_sql("workload_chinook_complex", &SourceQuery::List(query));
+    check_both("workload_chinook_complex", &SourceQuery::List(query));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn nested3() {
         articles,
     ));
     let query = select_with(&author, after(&author, 10), fields);
-    check_sql("workload_nested3", &SourceQuery::List(query));
+    check_both("workload_nested3", &SourceQuery::List(query));
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn nested_aggregate() {
     let value = FieldValue::Aggregate(join(&article, "id", "author_id"), Box::new(inner));
     fields.push(field("articles_aggregate", value));
     let query = select_with(&author, after(&author, 20), fields);
-    check_sql("workload_nested_aggregate", &SourceQuery::List(query));
+    check_both("workload_nested_aggregate", &SourceQuery::List(query));
 }
 
 #[test]
@@ -277,5 +277,5 @@ fn page() {
     let mut fields = columns(&article, &["id", "title", "views", "published_at"]);
     fields.push(object("author", join(&author, "author_id", "id"), writer));
     let query = select_with(&article, arguments, fields);
-    check_sql("workload_page", &SourceQuery::List(query));
+    check_both("workload_page", &SourceQuery::List(query));
 }

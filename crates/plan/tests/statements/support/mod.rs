@@ -5,4 +5,4 @@ mod builder;
 mod run;
 
 pub(crate) use builder::*;
-pub(crate) use run::{check, check_answer, check_sql, check_with_extension};
+pub(crate) use run::{check, check_answer, check_both, check_sql, check_with_extension};

@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
 use graphloom_ir::{Input, SourceQuery, TypedValue, Value};
-use graphloom_plan::{ResultShape, StatementPlan, draft, plan};
+use graphloom_plan::{
+    Delivery, ResultShape, StatementDraft, StatementPlan, draft, draft_for, plan,
+};
 use graphloom_sql::{Layout, quote_literal};
 use graphloom_testkit::postgres::Database;
 
@@ -56,7 +58,17 @@ pub(crate) fn check_with_extension(
 
 /// Keeps the statement as a snapshot only.
 pub(crate) fn check_sql(name: &str, query: &SourceQuery) {
-    let shown = draft(query).print(Layout::Indented);
+    check_draft(name, draft(query));
+}
+
+/// The same both ways: as JSON, and as rows.
+pub(crate) fn check_both(name: &str, query: &SourceQuery) {
+    check_sql(name, query);
+    check_draft(&format!("{name}_rows"), draft_for(query, Delivery::Rows));
+}
+
+fn check_draft(name: &str, draft: StatementDraft) {
+    let shown = draft.print(Layout::Indented);
     let mut snapshot = format!("{}\n\n", shown.sql.text());
     for (position, value) in shown.parameters.iter().enumerate() {
         writeln!(snapshot, "${} {}", position + 1, describe(value)).unwrap();
@@ -107,7 +119,7 @@ fn execute(plan: &StatementPlan, database: &Database) -> String {
         write!(script, "({})", arguments.join(", ")).unwrap();
     }
     let rows = database.query(&script).unwrap();
-    match (plan.result, rows.as_slice()) {
+    match (&plan.result, rows.as_slice()) {
         (ResultShape::JsonTextOrNoRow, []) => "null".to_owned(),
         (_, [row]) => row[0].clone().expect("the value is never NULL"),
         (_, rows) => panic!("{} rows", rows.len()),
