@@ -27,6 +27,8 @@ struct Cohorts {
     by_values: HashMap<CohortKey, Arc<Cohort>>,
     /// Those that were never asked for.
     new: Vec<Arc<Cohort>>,
+    /// Of all cohorts together: counting them takes too long where thousands join one by one.
+    subscribers: usize,
 }
 
 impl Poller {
@@ -37,10 +39,11 @@ impl Poller {
         }
     }
 
-    /// The cohort with these values, made if there is none. Whoever calls subscribes to it before any other
-    /// call here, or it may be taken for one that is left.
+    /// The cohort with these values, made if there is none, for one more subscriber. Whoever calls subscribes to it
+    /// before any other call here, or it may be taken for one that is left, and leaves it by [`Self::forget`].
     pub(crate) fn join(&self, values: Vec<Option<String>>) -> Arc<Cohort> {
         let mut cohorts = self.cohorts();
+        cohorts.subscribers += 1;
         if let Some(cohort) = cohorts.by_values.get(values.as_slice()) {
             return Arc::clone(cohort);
         }
@@ -59,9 +62,11 @@ impl Poller {
         self.cohorts().by_values.contains_key(values)
     }
 
-    /// Forgets a cohort that nobody subscribes to. Returns whether none is left.
+    /// A subscriber has left this cohort, which is forgotten if nobody else subscribes to it. Returns whether none is
+    /// left.
     pub(crate) fn forget(&self, cohort: &Cohort) -> bool {
         let mut cohorts = self.cohorts();
+        cohorts.subscribers -= 1;
         if cohort.subscribers() == 0 {
             cohorts.by_values.remove(&cohort.values);
         }
@@ -70,7 +75,8 @@ impl Poller {
 
     /// How many subscribers and cohorts there are.
     pub(crate) fn size(&self) -> (usize, usize) {
-        self.cohorts().size()
+        let cohorts = self.cohorts();
+        (cohorts.subscribers, cohorts.by_values.len())
     }
 
     /// What each cohort is like.
@@ -109,14 +115,6 @@ impl Poller {
             snapshot_time: started.elapsed(),
         };
         self.base.run(batches, polled).await;
-    }
-}
-
-impl Cohorts {
-    fn size(&self) -> (usize, usize) {
-        let cohorts = self.by_values.values();
-        let subscribers = cohorts.map(|cohort| cohort.subscribers()).sum();
-        (subscribers, self.by_values.len())
     }
 }
 
