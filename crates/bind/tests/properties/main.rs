@@ -10,4 +10,5 @@ mod choices;
 mod generate;
 mod hostile;
 mod laws;
+mod mutated;
 mod parts;
