@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use graphloom_store::Listener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::options::AdminEvent;
@@ -17,6 +18,10 @@ use crate::work::{CatchUp, Shared, Work};
 /// Pauses between attempts to reach a source that cannot be used: the first, and the longest.
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// How long beginning to listen may take, and the longest pause before it is tried.
+const LISTEN_LIMIT: Duration = Duration::from_secs(5);
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// The running tasks; they end with this value.
 pub(crate) struct Tasks(Vec<JoinHandle<()>>);
@@ -122,11 +127,13 @@ async fn try_again<'a>(shared: &Arc<Shared>, names: impl Iterator<Item = &'a str
     reachable
 }
 
-/// Asks for the stored version, and reads the document anew when another instance has changed it.
+/// Asks for the stored version, and reads the document anew when another instance has changed it: when a change
+/// is heard of, and at least once per interval.
 async fn synchronize(shared: Weak<Shared>, interval: Duration) {
     let mut is_failing = false;
+    let mut listener = None;
     loop {
-        tokio::time::sleep(interval).await;
+        wait(&shared, &mut listener, interval).await;
         let Some(shared) = shared.upgrade() else {
             return;
         };
@@ -144,6 +151,23 @@ async fn synchronize(shared: Weak<Shared>, interval: Duration) {
                 is_failing = true;
             }
         }
+    }
+}
+
+/// Waits until a change is heard of, or an interval has passed. Whoever has just begun to listen may have missed
+/// one, and does not wait.
+async fn wait(shared: &Weak<Shared>, listener: &mut Option<Listener>, interval: Duration) {
+    let Some(listening) = listener else {
+        tokio::time::sleep(interval.min(LISTEN_PAUSE)).await;
+        let Some(store) = shared.upgrade().map(|shared| shared.store.clone()) else {
+            return;
+        };
+        let begun = tokio::time::timeout(LISTEN_LIMIT, store.listen()).await;
+        *listener = begun.ok().and_then(Result::ok);
+        return;
+    };
+    if let Ok(Err(_)) = tokio::time::timeout(interval, listening.heard()).await {
+        *listener = None;
     }
 }
 

@@ -19,7 +19,7 @@ use crate::check::Check;
 use crate::command::{MetadataCheck, RunSql, SqlMode};
 use crate::diff::{Diff, Tables};
 use crate::function_diff::{FunctionDiff, Functions};
-use crate::source::{Refresh, read_catalog};
+use crate::source::{Known, Refresh, read_catalog};
 use crate::split;
 use crate::work::Work;
 
@@ -192,7 +192,11 @@ async fn reconcile(
     }
     functions.apply(source, info, run.cascade)?;
     let environment = work.shared.environment.clone();
-    let catalog = read_catalog(connection, source, &environment).await;
+    let known = Known {
+        tables: after.tables,
+        functions: after.functions,
+    };
+    let catalog = read_catalog(connection, source, known, &environment).await;
     let catalog = catalog.map_err(internal)?;
     let runtime = work.runtime(&run.source)?.with_catalog(catalog, source);
     let candidate = work.candidate_with(metadata.into(), &run.source, runtime);

@@ -19,7 +19,7 @@ use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
 use crate::options::NativeQueries;
 use read::Missing;
-pub(crate) use read::read_catalog;
+pub(crate) use read::{Known, read_catalog};
 use settings::Resolved;
 pub(crate) use settings::parse_template;
 
@@ -199,7 +199,7 @@ impl SourceRuntime {
     async fn read(pool: Pool, source: &Source, environment: &Environment) -> Self {
         let read = async {
             let mut connection = pool.get().await?;
-            read_catalog(&mut connection, source, environment).await
+            read_catalog(&mut connection, source, Known::default(), environment).await
         };
         match read.await {
             Ok(catalog) => Self {

@@ -31,13 +31,22 @@ impl Instance {
     }
 
     async fn start_with(metadata: &Database, source: Option<&str>, changes: Changes) -> Self {
+        let polls = Duration::from_millis(50);
+        Self::start_polling(metadata, source, (changes, polls)).await
+    }
+
+    async fn start_polling(
+        metadata: &Database,
+        source: Option<&str>,
+        (changes, polls): (Changes, Duration),
+    ) -> Self {
         let environment = source.map(|url| (DefaultSource::VARIABLE.to_owned(), url.to_owned()));
         let events: Arc<Mutex<Vec<AdminEvent>>> = Arc::default();
         let seen = events.clone();
         let options = AdminOptions {
             environment: environment.into_iter().collect::<HashMap<_, _>>(),
             default_source: source.map(|_| DefaultSource::from_environment()),
-            sync_interval: Some(Duration::from_millis(50)),
+            sync_interval: Some(polls),
             changes,
             observer: Some(Arc::new(move |event: &AdminEvent| {
                 seen.lock().unwrap().push(event.clone());
@@ -276,6 +285,35 @@ async fn what_one_instance_changes_the_other_serves() {
         one.admin.resource_version() + 1,
         two.admin.resource_version()
     );
+}
+
+/// Changes are heard of, not only asked for: nobody asks within the time that this test has.
+#[tokio::test]
+async fn changes_of_others_are_heard_of_without_asking() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let one = Instance::start(&metadata, Some(source.url())).await;
+    let never = Duration::from_hours(1);
+    let two = Instance::start_polling(&metadata, Some(source.url()), (Changes::Allowed, never));
+    let two = two.await;
+    for _ in 0..3 {
+        one.track("author").await;
+        two.wait_until("the table is served", |two| two.served() == ["author"])
+            .await;
+        one.metadata(json!({"type": "pg_untrack_table", "args": {"table": "author"}}))
+            .await;
+        two.wait_until("the table is gone", |two| two.served().is_empty())
+            .await;
+    }
+    // A session that is lost is opened again.
+    let listening = "select pg_terminate_backend(pid) from pg_stat_activity \
+                     where query like 'LISTEN%' and datname = current_database()";
+    metadata.run(listening).unwrap();
+    one.track("author").await;
+    two.wait_until("heard of again", |two| two.served() == ["author"])
+        .await;
 }
 
 #[tokio::test]

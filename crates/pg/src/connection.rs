@@ -198,6 +198,21 @@ impl Connection {
         result.map_err(|error| with_context(error, text, &[], Prepared::No))
     }
 
+    /// Waits for a notification on a channel that the session listens on. Several that come in between are
+    /// one; fails when the session ends.
+    pub async fn notified(&mut self) -> Result<(), PgError> {
+        let session = &self.held().session;
+        if !session.is_closed() {
+            session.heard.notified().await;
+        }
+        match session.is_closed() {
+            true => Err(PgError::new(PgErrorKind::Closed(
+                "nobody can be listened to on a session that has ended".to_owned(),
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// The columns of a statement's result; it is prepared and not run. A transaction outlives a statement
     /// that cannot be prepared.
     pub async fn describe(&mut self, statement: &Statement) -> Result<Vec<ResultColumn>, PgError> {

@@ -14,8 +14,9 @@ use graphloom_catalog::ResultColumn;
 use graphloom_vocab::ColumnName;
 use postgres_types::Type;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio_postgres::{CancelToken, Client, Row, RowStream};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::cache::{Statement, StatementCache};
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     /// Why the driver stopped, once it did.
     ended: Arc<OnceLock<String>>,
     driver: AbortHandle,
+    /// Woken when Postgres sends a notification, and when the session ends.
+    pub(crate) heard: Arc<Notify>,
 }
 
 /// What is needed to cancel a session's statement from elsewhere.
@@ -94,7 +97,9 @@ impl Session {
         let version = connection.parameter("server_version").unwrap_or_default();
         let server_version_num = version_num(version);
         let ended = Arc::new(OnceLock::new());
-        let driver = tokio::spawn(drive(connection, Arc::clone(&ended))).abort_handle();
+        let heard = Arc::new(Notify::new());
+        let driver = drive(connection, (Arc::clone(&ended), Arc::clone(&heard)));
+        let driver = tokio::spawn(driver).abort_handle();
         let capacity = match settings.mode {
             StatementMode::Prepared { cached_max } => cached_max,
             StatementMode::Unprepared => 1,
@@ -114,6 +119,7 @@ impl Session {
             last_result_ns: AtomicU64::new(0),
             ended,
             driver,
+            heard,
         }
     }
 
@@ -366,23 +372,29 @@ fn is_stale(error: &PgError) -> bool {
 }
 
 /// Moves bytes until the session ends. Notices are dropped (`client_min_messages` keeps them to
-/// warnings); notifications have no listener yet.
-async fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, ended: Arc<OnceLock<String>>)
-where
+/// warnings); of notifications only that there was one is told.
+async fn drive<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    (ended, heard): (Arc<OnceLock<String>>, Arc<Notify>),
+) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
         match poll_fn(|cx| connection.poll_message(cx)).await {
+            Some(Ok(AsyncMessage::Notification(_))) => heard.notify_one(),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 // The first reason stays.
                 ended.get_or_init(|| chain(&error));
-                return;
+                break;
             }
-            None => return,
+            None => break,
         }
     }
+    // The client is closed with the connection, before whoever listens looks.
+    drop(connection);
+    heard.notify_one();
 }
 
 /// `15.18 (Debian 15.18-1)` → `150018`, `9.6.24` → `90624`, `17beta1` → `170000`.

@@ -5,6 +5,7 @@
 //! one name for two things: what is made of names elsewhere relies on it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use graphloom_catalog::PgType;
 use graphloom_metadata::Metadata;
@@ -19,15 +20,15 @@ use crate::{Feature, Naming, Reason, Settings};
 /// Names taken so far, over all sources, with what has them.
 #[derive(Debug, Default)]
 pub(crate) struct TakenNames {
-    types: HashMap<GraphqlName, String>,
+    types: HashMap<GraphqlName, Arc<str>>,
     /// By root type and namespace, since root fields of different ones do not meet.
-    root_fields: HashMap<RootField, String>,
+    root_fields: HashMap<RootField, Arc<str>>,
     /// Whether tables have the types of [`GROUPS`].
     groups: bool,
 }
 
 /// A root type and namespace, and a field there.
-type RootField = (Option<String>, GraphqlName);
+type RootField = (Option<Arc<str>>, GraphqlName);
 
 /// The root types by which v2 tells of root fields that meet: queries' are all in subscriptions too.
 const MUTATIONS: &str = "mutation_root";
@@ -149,7 +150,7 @@ impl TakenNames {
     fn share(&mut self, name: GraphqlName) {
         self.types
             .entry(name)
-            .or_insert_with(|| "every schema".to_owned());
+            .or_insert_with(|| "every schema".into());
     }
 
     /// The scalar of a column's type, and what compares it.
@@ -174,8 +175,8 @@ impl TakenNames {
         let field = (None, GraphqlName::new(namespace));
         self.check_fields(SUBSCRIPTIONS, std::slice::from_ref(&field), owner)?;
         self.check_type(&ty, owner)?;
-        self.root_fields.insert(field, owner.to_owned());
-        self.types.insert(ty, owner.to_owned());
+        self.root_fields.insert(field, owner.into());
+        self.types.insert(ty, owner.into());
         Ok(())
     }
 
@@ -202,11 +203,12 @@ impl TakenNames {
         types
             .iter()
             .try_for_each(|name| self.check_type(name, owner))?;
+        let owner: Arc<str> = owner.into();
         self.types
-            .extend(types.into_iter().map(|name| (name, owner.to_owned())));
+            .extend(types.into_iter().map(|name| (name, owner.clone())));
         let fields = reading.into_iter().chain(writing);
         self.root_fields
-            .extend(fields.map(|field| (field, owner.to_owned())));
+            .extend(fields.map(|field| (field, owner.clone())));
         Ok(())
     }
 
@@ -218,11 +220,11 @@ impl TakenNames {
         owner: &str,
     ) -> Result<(), Reason> {
         for name in &names {
-            if self.types.get(name).is_none_or(|other| other != owner) {
+            if self.types.get(name).is_none_or(|other| **other != *owner) {
                 self.check_type(name, owner)?;
             }
         }
-        let names = names.into_iter().map(|name| (name, owner.to_owned()));
+        let names = names.into_iter().map(|name| (name, Arc::from(owner)));
         self.types.extend(names);
         Ok(())
     }
@@ -235,32 +237,32 @@ impl TakenNames {
         namespace: Option<&str>,
         owner: &str,
     ) -> Result<(), Reason> {
-        let field = (namespace.map(str::to_owned), field);
+        let field = (namespace.map(Arc::from), field);
         self.check_fields(SUBSCRIPTIONS, std::slice::from_ref(&field), owner)?;
         types
             .iter()
             .try_for_each(|name| self.check_type(name, owner))?;
-        let types = types.into_iter().map(|name| (name, owner.to_owned()));
+        let types = types.into_iter().map(|name| (name, Arc::from(owner)));
         self.types.extend(types);
-        self.root_fields.insert(field, owner.to_owned());
+        self.root_fields.insert(field, owner.into());
         Ok(())
     }
 
     /// Takes a type that its owner can do without, if nobody else has it.
     pub(crate) fn take_if_free(&mut self, name: &GraphqlName, owner: &str) -> bool {
-        if self.types.get(name).is_some_and(|other| other == owner) {
+        if self.types.get(name).is_some_and(|other| **other == *owner) {
             return true;
         }
         let is_free = self.check_type(name, owner).is_ok();
         if is_free {
-            self.types.insert(name.clone(), owner.to_owned());
+            self.types.insert(name.clone(), owner.into());
         }
         is_free
     }
 
     fn check_type(&self, name: &GraphqlName, owner: &str) -> Result<(), Reason> {
         let other = match self.types.get(name) {
-            Some(other) => other,
+            Some(other) => &**other,
             None if name.as_str().starts_with("__") => "introspection",
             None => return Ok(()),
         };
@@ -275,7 +277,7 @@ impl TakenNames {
         // From the last to the first, as v2 lists them.
         let fields = fields.iter().rev().filter_map(|field| {
             let other = self.root_fields.get(field)?;
-            let mut owners = [other.as_str(), owner];
+            let mut owners = [&**other, owner];
             owners.sort_unstable_by_key(|owner| (owner.starts_with("native_query"), *owner));
             let [first, second] = owners;
             Some(format!("'{}' defined in [{first}, {second}]", field.1))
@@ -305,7 +307,7 @@ fn reading_fields(
         .filter(move |(key, _)| has_key || *key != "select_by_pk");
     fields.map(move |(key, suffix)| {
         let field = info.root_field(naming, key, suffix);
-        (namespace.map(str::to_owned), field)
+        (namespace.map(Arc::from), field)
     })
 }
 
@@ -326,7 +328,7 @@ fn mutation_fields(
     naming: &Naming,
     namespace: Option<&str>,
 ) -> impl Iterator<Item = RootField> {
-    let root = format!("mutation {}", namespace.unwrap_or_default());
+    let root: Arc<str> = format!("mutation {}", namespace.unwrap_or_default()).into();
     let has_key = info.table.primary_key.is_some();
     let mutability = info.table.mutability;
     let is_there = move |(key, verb, _): &&(&str, &str, &str)| {

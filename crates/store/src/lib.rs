@@ -12,6 +12,6 @@ mod store;
 pub use error::StoreError;
 pub use open::{Opened, Origin};
 pub use store::{
-    CatalogState, CatalogStateKind, Change, InstanceId, Notification, ResourceVersion, Store,
-    Stored,
+    CatalogState, CatalogStateKind, Change, InstanceId, Listener, Notification, ResourceVersion,
+    Store, Stored,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use graphloom_pg::{Connection, PgError, Pool, Statement};
+use graphloom_pg::{Connection, PgError, Pool, PoolOptions, Statement};
 use graphloom_vocab::{Json, JsonObject};
 use uuid::Uuid;
 
@@ -108,6 +108,22 @@ pub struct Store {
     identity: Identity,
 }
 
+/// A session that hears of saves as they happen, without asking.
+#[derive(Debug)]
+pub struct Listener {
+    connection: Connection,
+}
+
+impl Listener {
+    /// Waits until somebody has saved, ourselves among them. Saves in quick succession are heard of once.
+    ///
+    /// Fails when the session ends. That nothing is heard does not mean that nothing was saved: Hasura does not
+    /// tell in this way, and a pooler between us and the database may swallow it.
+    pub async fn heard(&mut self) -> Result<(), StoreError> {
+        self.connection.notified().await.map_err(StoreError::from)
+    }
+}
+
 impl Store {
     pub(crate) fn new(pool: Pool, instance: InstanceId, identity: Identity) -> Self {
         Self {
@@ -201,6 +217,21 @@ impl Store {
                 parse_version(&version)
             }
         }
+    }
+
+    /// Begins to listen to saves, on a session of its own.
+    pub async fn listen(&self) -> Result<Listener, StoreError> {
+        let options = PoolOptions {
+            max_connections: 1,
+            connect_retries: 0,
+            ..self.pool.options().clone()
+        };
+        let mut connection = Pool::new(self.pool.connection_options().clone(), options)
+            .get()
+            .await?;
+        let listening = connection.script(include_str!("sql/listen.sql")).await;
+        listening.map_err(|error| self.explain(error))?;
+        Ok(Listener { connection })
     }
 
     /// What another instance said after the version `known`, if anything.

@@ -1,9 +1,9 @@
 //! Reading what a document names out of its database, all of it or what a catalog lacks.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use graphloom_catalog::{Catalog, Table};
+use graphloom_catalog::{Catalog, Function, Table};
 use graphloom_metadata::types::Source;
 use graphloom_pg::{
     Connection, PgError, Pool, Scope, introspect_enum_rows, introspect_functions, introspect_tables,
@@ -109,27 +109,56 @@ fn enums<'a>(source: &'a Source, catalog: &'a Catalog) -> impl Iterator<Item = &
     tables.filter_map(|table| catalog.tables.get(&table.table))
 }
 
-/// Reads what a document names, on a connection that may be inside a transaction.
+/// Objects of a database that were read just now.
+#[derive(Default)]
+pub(crate) struct Known {
+    pub(crate) tables: HashMap<QualifiedTable, Arc<Table>>,
+    pub(crate) functions: HashMap<QualifiedFunction, Arc<[Function]>>,
+}
+
+/// Reads what a document names and is not known, on a connection that may be inside a transaction.
 pub(crate) async fn read_catalog(
     connection: &mut Connection,
     source: &Source,
+    known: Known,
     environment: &Environment,
 ) -> Result<Catalog, PgError> {
     let mut catalog = Catalog {
         server_version_num: connection.server_version_num(),
-        ..Catalog::default()
+        ..known.catalog(source)
     };
-    let tables: Vec<_> = source.tables.keys().cloned().collect();
+    let names = source.tables.keys();
+    let tables = names.filter(|name| !catalog.tables.contains_key(*name));
+    let tables: Vec<_> = tables.cloned().collect();
     if !tables.is_empty() {
-        catalog.tables = introspect_tables(connection, Scope::Only(&tables)).await?;
+        let read = introspect_tables(connection, Scope::Only(&tables)).await?;
+        catalog.tables.extend(read);
     }
-    let functions: Vec<_> = wanted_functions(source).into_iter().collect();
+    let names = wanted_functions(source).into_iter();
+    let functions = names.filter(|name| !catalog.functions.contains_key(name));
+    let functions: Vec<_> = functions.collect();
     if !functions.is_empty() {
-        catalog.functions = introspect_functions(connection, Scope::Only(&functions)).await?;
+        let read = introspect_functions(connection, Scope::Only(&functions)).await?;
+        catalog.functions.extend(read);
     }
     read_enums(connection, source, &mut catalog).await?;
     native::read(connection, source, environment.native_queries, &mut catalog).await?;
     Ok(catalog)
+}
+
+impl Known {
+    /// What of it the document names.
+    fn catalog(self, source: &Source) -> Catalog {
+        let functions = wanted_functions(source);
+        let (mut tables, mut known) = (self.tables, self.functions);
+        tables.retain(|name, _| source.tables.contains_key(name));
+        known.retain(|name, _| functions.contains(name));
+        Catalog {
+            tables,
+            functions: known,
+            ..Catalog::default()
+        }
+    }
 }
 
 /// The rows of enum tables that are not read yet.

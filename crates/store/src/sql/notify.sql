@@ -4,3 +4,4 @@ ON CONFLICT (id) DO UPDATE
     SET notification = excluded.notification,
         resource_version = excluded.resource_version,
         instance_id = excluded.instance_id
+RETURNING pg_notify('graphloom_metadata', '')::text
