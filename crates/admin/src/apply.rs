@@ -61,6 +61,7 @@ pub(crate) fn apply(view: View<'_>, change: Change) -> Result<Applied> {
             table::set_configuration(view, &id, *configuration)
         }
         Change::SetTableIsEnum(id, enumeration) => table::set_is_enum(view, &id, enumeration),
+        Change::SetApolloFederation(id, config) => table::set_apollo_federation(view, &id, config),
         Change::CreateRelationship(id, kind, relationship) => {
             relationship::create(view, &id, kind, *relationship)
         }

@@ -2,8 +2,8 @@
 
 use graphloom_metadata::Document;
 use graphloom_metadata::types::{
-    Comment, ComputedField, DeletePermission, InheritedRole, InsertPermission, LogicalModel,
-    NativeQuery, Permission, Relationship, SelectPermission, SourceConfiguration,
+    Comment, ComputedField, DeletePermission, Dialect, InheritedRole, InsertPermission,
+    LogicalModel, NativeQuery, Permission, Relationship, SelectPermission, SourceConfiguration,
     SourceCustomization, TableConfiguration, UpdatePermission,
 };
 use graphloom_schema::RelationshipKind;
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     SetCatalogState(Client, Json),
     /// `bulk`: the first error ends it.
     Bulk(Vec<Command>),
+    /// `concurrent_bulk`: all at once, none of which changes a schema.
+    ConcurrentBulk(Vec<Command>),
     /// `bulk_keep_going`: errors stand in place of results.
     BulkKeepGoing(Vec<Command>),
     /// `bulk_atomic`: one check at the end.
@@ -88,6 +90,8 @@ pub(crate) enum Change {
     UntrackTable(UntrackTable),
     SetTableConfiguration(TableId, Box<TableConfiguration>),
     SetTableIsEnum(TableId, Enumeration),
+    /// `set_apollo_federation_config`, checked; `None` takes it away.
+    SetApolloFederation(TableId, Option<Json>),
     CreateRelationship(TableId, RelationshipKind, Box<Relationship>),
     DropRelationship(TableId, RelationshipName, Cascade),
     RenameRelationship(TableId, RelationshipName, RelationshipName),
@@ -175,6 +179,8 @@ pub(crate) enum Enumeration {
 #[derive(Clone, Debug)]
 pub(crate) struct AddSource {
     pub(crate) name: SourceName,
+    /// What the command's prefix says.
+    pub(crate) dialect: Dialect,
     pub(crate) configuration: SourceConfiguration,
     pub(crate) customization: SourceCustomization,
     pub(crate) health_check: Option<Json>,
@@ -368,6 +374,8 @@ impl Command {
             Self::Bulk(items) | Self::BulkKeepGoing(items) | Self::BulkAtomic(items) => {
                 items.iter().any(Self::is_change)
             }
+            // Refused before anything runs if one of them is.
+            Self::ConcurrentBulk(_) => false,
             Self::RunSql(run) => run.may_change_schema(),
             Self::Export(_)
             | Self::GetInconsistent
@@ -382,6 +390,19 @@ impl Command {
             | Self::Count(_)
             | Self::Look(_)
             | Self::NotBuilt(_) => false,
+        }
+    }
+
+    /// Whether it writes to a source or to what clients keep in the catalog, other than by changing the document.
+    pub(crate) fn is_write(&self) -> bool {
+        match self {
+            Self::RunSql(run) => run.mode != SqlMode::ReadOnly,
+            Self::Insert(_) | Self::Update(_) | Self::Delete(_) | Self::SetCatalogState(..) => true,
+            Self::Bulk(items)
+            | Self::ConcurrentBulk(items)
+            | Self::BulkKeepGoing(items)
+            | Self::BulkAtomic(items) => items.iter().any(Self::is_write),
+            _ => false,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What SQL of a user's did to the functions that the document names, and what that makes of it.
 //!
 //! A function is gone if neither its oid nor its name is there any more: one that was dropped and
-//! created again in the same text stays tracked. Pure, as `diff.rs` is.
+//! created again in the same text stays tracked, and one with another name is followed, which v2 does for
+//! tables and columns only. Pure, as `diff.rs` is.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(crate) type Functions = HashMap<QualifiedFunction, Arc<[Function]>>;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct FunctionDiff {
     dropped: BTreeSet<QualifiedFunction>,
+    /// The name before, and the one that it has now.
+    renamed: Vec<(QualifiedFunction, QualifiedFunction)>,
     /// There are several of the name now.
     overloaded: BTreeSet<QualifiedFunction>,
     /// It may write now, and could not before.
@@ -33,13 +36,21 @@ impl FunctionDiff {
     /// Compares the functions before with those that are there afterwards: all of them, or, if none is
     /// missing, those of the same names.
     pub(crate) fn new(before: &Functions, after: &Functions) -> Self {
-        let oids: BTreeSet<u32> = after.values().flat_map(|all| oids_of(all)).collect();
+        let by_oid: HashMap<u32, &QualifiedFunction> = after
+            .iter()
+            .flat_map(|(name, all)| oids_of(all).map(move |oid| (oid, name)))
+            .collect();
         let mut diff = Self::default();
         for (name, old) in before {
             let Some(new) = after.get(name).filter(|new| !new.is_empty()) else {
-                // One with another name is inconsistent, which is said when the schema is built.
-                if !oids_of(old).any(|oid| oids.contains(&oid)) {
-                    diff.dropped.insert(name.clone());
+                match oids_of(old).find_map(|oid| by_oid.get(&oid)) {
+                    // Of several of one name nothing can be told: they are inconsistent, which is said when the
+                    // schema is built.
+                    Some(new) if old.len() == 1 => {
+                        diff.renamed.push((name.clone(), (*new).clone()));
+                    }
+                    Some(_) => {}
+                    None => drop(diff.dropped.insert(name.clone())),
                 }
                 continue;
             };
@@ -85,7 +96,31 @@ impl FunctionDiff {
         for function in &self.dropped {
             source.functions.shift_remove(function);
         }
+        self.rename(source);
         Ok(())
+    }
+
+    fn rename(&self, source: &mut Source) {
+        // All at once: names may have been exchanged.
+        let new_name: HashMap<_, _> = self.renamed.iter().map(|(old, new)| (old, new)).collect();
+        if new_name.is_empty() {
+            return;
+        }
+        let functions = std::mem::take(&mut source.functions).into_values();
+        let functions = functions.map(|mut tracked| {
+            if let Some(new) = new_name.get(&tracked.function) {
+                tracked.function = (*new).clone();
+            }
+            (tracked.function.clone(), tracked)
+        });
+        source.functions = functions.collect();
+        for table in source.tables.values_mut() {
+            for field in table.computed_fields.values_mut() {
+                if let Some(new) = new_name.get(&field.function) {
+                    field.function = (*new).clone();
+                }
+            }
+        }
     }
 
     fn refuse_overloads(&self, source: &Source) -> Result<()> {
@@ -191,7 +226,14 @@ mod tests {
         let name = QualifiedFunction::new("public", "f");
         assert_eq!(diff(&before, &[]).dropped, BTreeSet::from([name]));
         assert_eq!(diff(&before, &[(2, "f", Stable)]), FunctionDiff::default());
-        assert_eq!(diff(&before, &[(1, "g", Stable)]), FunctionDiff::default());
+        let renamed = diff(&before, &[(1, "g", Stable)]);
+        assert_eq!(renamed.dropped, BTreeSet::new());
+        let other = QualifiedFunction::new("public", "g");
+        let name = QualifiedFunction::new("public", "f");
+        assert_eq!(renamed.renamed, [(name, other)]);
+        // Which of two it was is not known.
+        let two = [(1, "f", Stable), (2, "f", Stable)];
+        assert_eq!(diff(&two, &[(1, "g", Stable)]), FunctionDiff::default());
     }
 
     #[test]

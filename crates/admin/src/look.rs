@@ -66,8 +66,14 @@ pub(crate) enum Tracked {
     Omitted,
 }
 
-/// Kinds of sources that this server serves or refuses by name.
-const KINDS: [(&str, bool); 1] = [("pg", true)];
+/// Kinds of sources that v2 is built with, and whether this server serves them.
+const KINDS: [(&str, bool); 5] = [
+    ("pg", true),
+    ("citus", true),
+    ("cockroach", true),
+    ("mssql", false),
+    ("bigquery", false),
+];
 
 /// Runs the command.
 pub(crate) async fn run(work: &Work, look: Look) -> Result<Json> {

@@ -40,6 +40,8 @@ pub enum Changes {
     /// Every one is refused, whoever asks (`HASURA_GRAPHQL_ENABLE_MAINTENANCE_MODE`); what is served is served
     /// on, and changes of other instances are followed.
     Refused,
+    /// The same, and nothing is written to any source either (`GRAPHLOOM_READ_ONLY_MODE`).
+    ReadOnly,
 }
 
 /// Whether statements that an admin wrote are held against the database.
@@ -134,7 +136,7 @@ impl DefaultSource {
     }
 
     /// As the document has it.
-    pub(crate) fn configuration(&self) -> SourceConfiguration {
+    pub fn configuration(&self) -> SourceConfiguration {
         let mut settings = JsonObject::new();
         let mut set = |key: &str, value: Option<Json>| {
             if let Some(value) = value {

@@ -14,8 +14,9 @@ use graphloom_metadata::decode::{below_index, below_key, mismatch};
 use graphloom_metadata::{Decode, Fields};
 use graphloom_vocab::{Error, Json, Result};
 
-use crate::command::{Command, Version};
+use crate::command::{Change, Command, Version};
 use args::Decoder;
+use names::Backend;
 
 /// Which endpoint a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,21 +153,28 @@ fn metadata_command(envelope: Envelope<'_>, version: Version) -> Result<Command>
         return Ok(Command::NotBuilt(envelope.name.to_owned()));
     }
     let (prefix, command) = envelope.name.split_once('_').unwrap_or((envelope.name, ""));
-    let Some(backend) = names::backend(prefix) else {
+    let Some(backend) = Backend::parse(prefix) else {
         let name = envelope.name;
         return Err(Error::parse_failed(format!(
             "unknown metadata command {name:?}; {prefix:?} was not recognized as a valid backend name"
         )));
     };
-    match args::of_source(command) {
-        Some(decode) if backend == names::POSTGRES => envelope.backend_args(command, decode),
-        Some(_) => Ok(Command::NotBuilt(envelope.name.to_owned())),
-        None if names::is_source_command(command) => {
-            Ok(Command::NotBuilt(envelope.name.to_owned()))
-        }
-        None => Err(Error::parse_failed(format!(
+    let decode = args::of_source(command);
+    if backend.lacks(command) || (decode.is_none() && !names::is_source_command(command)) {
+        let backend = backend.name();
+        return Err(Error::parse_failed(format!(
             "unknown metadata command {command:?} for backend {backend}"
-        ))),
+        )));
+    }
+    match (decode, backend) {
+        (Some(decode), Backend::Served(dialect)) => {
+            let mut decoded = envelope.backend_args(command, decode)?;
+            if let Command::Change(Change::AddSource(add)) = &mut decoded {
+                add.dialect = dialect;
+            }
+            Ok(decoded)
+        }
+        _ => Ok(Command::NotBuilt(envelope.name.to_owned())),
     }
 }
 
@@ -221,6 +229,7 @@ fn unknown_query(name: &str) -> Error {
 fn query_v2_command(envelope: Envelope<'_>) -> Result<Command> {
     match envelope.name {
         "bulk" => envelope.bulk(Command::Bulk),
+        "concurrent_bulk" => envelope.bulk(Command::ConcurrentBulk),
         "run_sql" | "pg_run_sql" | "citus_run_sql" | "cockroach_run_sql" => {
             envelope.args(args::run_sql)
         }

@@ -2,6 +2,9 @@
 //!
 //! Errors come out at `$.args`, those of a bulk's items at `$.args[i].args`, as v2 has them.
 
+use std::pin::Pin;
+use std::sync::Arc;
+
 use graphloom_store::CatalogStateKind;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result};
 use serde_json::json;
@@ -16,6 +19,7 @@ pub(crate) async fn run(work: &mut Work, command: Command) -> Result<Json> {
     let result = match command {
         // Boxed: it is a recursion.
         Command::Bulk(items) => Box::pin(bulk(work, items)).await,
+        Command::ConcurrentBulk(items) => Box::pin(concurrently(work, items)).await,
         Command::BulkKeepGoing(items) => Box::pin(keep_going(work, items)).await,
         Command::BulkAtomic(items) => atomic(work, items).await,
         command => one(work, command).await,
@@ -46,9 +50,10 @@ async fn one(work: &mut Work, command: Command) -> Result<Json> {
         Command::Count(count) => legacy::count(work, &count).await,
         Command::Look(look) => look::run(work, look).await,
         Command::NotBuilt(name) => Err(not_built(&name)),
-        Command::Bulk(_) | Command::BulkKeepGoing(_) | Command::BulkAtomic(_) => {
-            unreachable!("run by the caller")
-        }
+        Command::Bulk(_)
+        | Command::ConcurrentBulk(_)
+        | Command::BulkKeepGoing(_)
+        | Command::BulkAtomic(_) => unreachable!("run by the caller"),
     }
 }
 
@@ -89,6 +94,44 @@ async fn bulk(work: &mut Work, items: Vec<Command>) -> Result<Json> {
         results.push(result.map_err(|error| error.below(&at))?);
     }
     Ok(Json::Array(results))
+}
+
+/// At most so many commands of one `concurrent_bulk` run at once; the pools have their own limits.
+const CONCURRENT_MAX: usize = 16;
+
+/// Commands that change no schema, each on a view of its own; results in order, the first error is the answer.
+async fn concurrently(work: &Work, items: Vec<Command>) -> Result<Json> {
+    if items.iter().any(Command::is_change) {
+        return Err(Error::unexpected(
+            "Only read-only queries are allowed in a concurrent_bulk",
+        ));
+    }
+    let places = Arc::new(tokio::sync::Semaphore::new(CONCURRENT_MAX));
+    let mut running = tokio::task::JoinSet::new();
+    let count = items.len();
+    for (index, item) in items.into_iter().enumerate() {
+        let (mut own, places) = (work.another(), places.clone());
+        running.spawn(async move {
+            let _place = places.acquire().await;
+            let result = boxed(&mut own, item).await;
+            let at = ErrorPath::root().index(index);
+            (index, result.map_err(|error| error.below(&at)))
+        });
+    }
+    let mut results = vec![Json::Null; count];
+    while let Some(done) = running.join_next().await {
+        let (index, result) = done.map_err(|_| Error::unexpected("Internal Server Error"))?;
+        results[index] = result?;
+    }
+    Ok(Json::Array(results))
+}
+
+/// [`run`] as a type with a name, which its own future can hold.
+fn boxed(
+    work: &mut Work,
+    command: Command,
+) -> Pin<Box<dyn Future<Output = Result<Json>> + Send + '_>> {
+    Box::pin(run(work, command))
 }
 
 /// An item that fails leaves nothing behind, and its error stands in place of its result.

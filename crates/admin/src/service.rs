@@ -12,6 +12,7 @@ use graphloom_store::Store;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
 use tokio::sync::watch;
 
+use crate::command::Command;
 use crate::options::{AdminOptions, Changes};
 use crate::request::{Endpoint, Request};
 use crate::run;
@@ -96,6 +97,12 @@ impl Admin {
         health::of_sources(&state.candidate).await
     }
 
+    /// The pool of a source whose settings can be resolved.
+    pub fn pool(&self, source: &str) -> Option<graphloom_pg::Pool> {
+        let state = self.shared.state.load();
+        state.candidate.sources.get(source)?.pool.clone()
+    }
+
     /// Metadata-dependent parts of `GET /v1alpha1/config`: none yet.
     pub fn config(&self) -> JsonObject {
         JsonObject::new()
@@ -135,15 +142,11 @@ impl Admin {
 }
 
 async fn perform(shared: Arc<Shared>, session: Session, request: Request) -> Result<Json> {
+    refuse_writing(shared.options.changes, &request.command)?;
     if !request.command.is_change() {
         let mut work = Work::begin(&shared);
         work.session = session;
         return run::run(&mut work, request.command).await;
-    }
-    if shared.options.changes == Changes::Refused {
-        return Err(Error::unexpected(
-            "metadata cannot be modified in maintenance mode",
-        ));
     }
     let _writer = shared.writer.lock().await;
     let mut work = Work::begin(&shared);
@@ -155,13 +158,30 @@ async fn perform(shared: Arc<Shared>, session: Session, request: Request) -> Res
     Ok(result)
 }
 
+/// What maintenance mode and read-only mode forbid.
+fn refuse_writing(changes: Changes, command: &Command) -> Result<()> {
+    let not_supported = |message: &str| Err(Error::new(ErrorCode::NotSupported, message));
+    match changes {
+        Changes::Refused if command.is_change() => Err(Error::unexpected(
+            "metadata cannot be modified in maintenance mode",
+        )),
+        Changes::ReadOnly if command.is_write() => {
+            not_supported("Cannot run write queries when read-only mode is enabled")
+        }
+        Changes::ReadOnly if command.is_change() => {
+            not_supported("metadata cannot be modified in read-only mode")
+        }
+        Changes::Allowed | Changes::Refused | Changes::ReadOnly => Ok(()),
+    }
+}
+
 /// The first state: the stored document, with the `default` source if it has none at all.
 async fn begin(shared: &Arc<Shared>) -> Result<()> {
     let stored = shared.store.load().await;
     let stored = stored.map_err(|error| error.to_error())?;
     let mut metadata = read_document(&stored.document)?;
     let default = shared.options.default_source.as_ref();
-    // In maintenance nothing is stored, not even this.
+    // In maintenance and read-only mode nothing is stored, not even this.
     let may_add = metadata.sources.is_empty() && shared.options.changes == Changes::Allowed;
     let added = default.filter(|_| may_add);
     if let Some(default) = added {

@@ -106,6 +106,17 @@ impl Work {
         }
     }
 
+    /// The same view for a command that changes nothing and runs beside others.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            session: self.session.clone(),
+            shared: self.shared.clone(),
+            version: self.version,
+            candidate: self.candidate.clone(),
+            touched: BTreeSet::new(),
+        }
+    }
+
     pub(crate) fn metadata(&self) -> &Arc<Metadata> {
         &self.candidate.metadata
     }

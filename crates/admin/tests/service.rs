@@ -10,7 +10,7 @@ use std::time::Duration;
 use graphloom_admin::{Admin, AdminEvent, AdminOptions, Changes, DefaultSource, Health};
 use graphloom_execute::{Engine, GraphqlRequest};
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
-use graphloom_store::{InstanceId, Store};
+use graphloom_store::{InstanceId, Store, Upgrade};
 use graphloom_testkit::postgres::Database;
 use graphloom_vocab::{ErrorCode, Json, QualifiedTable, Session, SourceName};
 use serde_json::json;
@@ -117,7 +117,10 @@ async fn store(database: &Database) -> Store {
         },
     );
     let initial = json!({"version": 3, "sources": []});
-    let opened = Store::open(pool, InstanceId::random(), &initial).await;
+    let upgrade = Upgrade::Allowed {
+        default_source: None,
+    };
+    let opened = Store::open(pool, InstanceId::random(), &initial, &upgrade).await;
     opened.unwrap().store
 }
 
@@ -400,6 +403,50 @@ async fn in_maintenance_nothing_is_changed_and_everything_is_served() {
             instance.served() == ["author", "second"]
         })
         .await;
+}
+
+#[tokio::test]
+async fn in_read_only_mode_nothing_is_written_anywhere() {
+    let (metadata, source) = (Database::create().unwrap(), Database::create().unwrap());
+    source
+        .run("create table author (id int primary key)")
+        .unwrap();
+    let first = Instance::start(&metadata, Some(source.url())).await;
+    first.track("author").await;
+    let before = stored(&metadata);
+    let url = Some(source.url());
+    let instance = Instance::start_with(&metadata, url, Changes::ReadOnly).await;
+    let admin = Session::admin();
+    for (command, message) in [
+        (
+            json!({"type": "pg_untrack_table", "args": {"table": "author"}}),
+            "metadata cannot be modified in read-only mode",
+        ),
+        (
+            json!({"type": "set_catalog_state", "args": {"type": "cli", "state": {}}}),
+            "Cannot run write queries when read-only mode is enabled",
+        ),
+    ] {
+        let error = instance.admin.metadata(&admin, command).await.unwrap_err();
+        assert_eq!(error.message(), message);
+        assert_eq!(*error.code(), ErrorCode::NotSupported);
+    }
+    let run_sql = |sql: &str, read_only: bool| json!({"type": "run_sql", "args": {"sql": sql, "read_only": read_only}});
+    for command in [
+        run_sql("insert into author values (1)", false),
+        json!({"type": "bulk", "args": [run_sql("select 1", true), run_sql("select 1", false)]}),
+        json!({"type": "insert", "args": {"table": "author", "objects": [{"id": 1}]}}),
+    ] {
+        let error = instance.admin.query_v2(&admin, command).await.unwrap_err();
+        assert_eq!(
+            error.message(),
+            "Cannot run write queries when read-only mode is enabled"
+        );
+    }
+    let read = run_sql("select count(*) from author", true);
+    let read = instance.admin.query_v2(&admin, read).await.unwrap();
+    assert_eq!(read["result"], json!([["count"], ["0"]]));
+    assert_eq!(stored(&metadata), before);
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ pub struct EngineOptions {
     pub hints: Hints,
     /// Who writes the JSON of a query's answer; the text is the same.
     pub delivery: Delivery,
+    /// Whether mutations are run.
+    pub mutations: Mutations,
 }
 
 /// Whether a role that does not find something is told that it is there, and which permission is missing.
@@ -64,6 +66,16 @@ pub enum Hints {
     Withheld,
     /// It is, in the error's detail.
     Given,
+}
+
+/// Whether mutations are run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mutations {
+    /// They are, as far as permissions go.
+    #[default]
+    Allowed,
+    /// Nobody's is: the server only reads.
+    Refused,
 }
 
 /// Whether roles may only run what is on the allow list.
@@ -86,6 +98,7 @@ impl Default for EngineOptions {
             allow_list: AllowListMode::default(),
             hints: Hints::default(),
             delivery: Delivery::Rows,
+            mutations: Mutations::default(),
         }
     }
 }
@@ -314,7 +327,12 @@ impl Engine {
         let document = graphql::parse(&request.query, self.options.document)
             .map_err(|error| not_a_query(&error))?;
         let operation = bind::select_operation(&document, request.operation_name.as_deref())?;
-        check(bind::operation_kind(operation))?;
+        let kind = bind::operation_kind(operation);
+        check(kind)?;
+        if kind == OperationKind::Mutation && self.options.mutations == Mutations::Refused {
+            let message = "Mutations are not allowed when read-only mode is enabled";
+            return Err(Error::new(ErrorCode::NotSupported, message));
+        }
         let (guards, mode) = (&snapshot.schema.guards, self.options.allow_list);
         guard::check(guards, mode, &session.role, &document, operation)?;
         let variant = SchemaVariant {

@@ -19,7 +19,7 @@ mod run;
 mod tagged;
 
 pub use caller::Caller;
-pub use engine::{AllowListMode, Engine, EngineOptions, Hints, Snapshot, Started};
+pub use engine::{AllowListMode, Engine, EngineOptions, Hints, Mutations, Snapshot, Started};
 pub use graphloom_bind::Limits as OperationLimits;
 pub use graphloom_graphql::Limits as DocumentLimits;
 pub use graphloom_plan::Delivery;

@@ -19,7 +19,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use graphloom_server::options::{self, CommandLine, Opt, OptionError};
-use graphloom_server::{startup, version};
+use graphloom_server::{catalog, startup, version};
 
 /// Stack of each thread that works on requests: an operation that nests as deep as it may is bound, planned and
 /// printed by functions that call themselves. Only what is used takes memory.
@@ -80,6 +80,27 @@ const COMMANDS: &[Command] = &[
         words: "",
         options: metadata_support::OPTIONS,
         run: metadata_support::run,
+    },
+    Command {
+        name: "export",
+        about: "Print the metadata that is stored, as JSON",
+        words: "",
+        options: &[options::SERVE],
+        run: |line, environment| say(catalog::export(line, &environment)),
+    },
+    Command {
+        name: "clean",
+        about: "Remove the metadata, and everything else that is kept with it, from its database",
+        words: "",
+        options: &[options::SERVE],
+        run: |line, environment| say(catalog::clean(line, &environment)),
+    },
+    Command {
+        name: "downgrade",
+        about: "Take the catalog back to the version of an older release of Hasura GraphQL Engine",
+        words: "",
+        options: &[options::SERVE, options::DOWNGRADE],
+        run: |line, environment| say(catalog::downgrade(line, &environment)),
     },
     Command {
         name: "version",
@@ -184,6 +205,17 @@ fn serve(line: &CommandLine, environment: HashMap<String, String>) -> Result<Exi
     served
         .map(|()| ExitCode::SUCCESS)
         .map_err(|error| error.to_string())
+}
+
+/// Runs a command that ends in a text.
+fn say(done: impl Future<Output = Result<String, startup::Fatal>>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let text = runtime.block_on(done).map_err(|error| error.to_string())?;
+    print(&text);
+    Ok(ExitCode::SUCCESS)
 }
 
 #[allow(

@@ -20,6 +20,8 @@ use std::hash::Hash;
 use graphloom_vocab::{Error, ErrorPath, Json, JsonObject, Result};
 use indexmap::IndexMap;
 
+use crate::shape::shaped;
+
 pub(crate) use connection::READ_COMMITTED;
 pub(crate) use document::SECTIONS;
 pub use document::{Document, LegacyMetadata};
@@ -117,10 +119,9 @@ impl<'a> Fields<'a> {
     ///
     /// The order of a list of named things means nothing: it becomes that of their names, as exported.
     pub(crate) fn keep(&mut self, kept: &Kept, into: &mut JsonObject) {
-        if let Some(json) = self.raw(kept.key)
-            && !is_empty(json)
-        {
-            into.insert(kept.key.to_owned(), kept.sorted(json));
+        let json = self.raw(kept.key).map(|json| kept.canonical(json));
+        if let Some(json) = json.filter(|json| !is_empty(json)) {
+            into.insert(kept.key.to_owned(), json);
         }
     }
 
@@ -217,9 +218,9 @@ impl Kept {
         Self { key, sort_key }
     }
 
-    /// The value, with its items in order; as it is if an item has no such key.
-    pub(crate) fn sorted(&self, json: &Json) -> Json {
-        let mut json = json.clone();
+    /// The value as v2 writes it, null if it does not. Items come in order, unless one has no such key.
+    pub(crate) fn canonical(&self, json: &Json) -> Json {
+        let mut json = shaped(self.key, json);
         if let (Some(sort_key), Json::Array(items)) = (self.sort_key, &mut json) {
             let name = |item: &Json| item.get(sort_key).and_then(Json::as_str).map(str::to_owned);
             if items.iter().all(|item| name(item).is_some()) {

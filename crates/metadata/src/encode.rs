@@ -54,8 +54,8 @@ impl Writer {
 
     /// A key that is kept unread, at its place; items that commands appended come into order.
     fn put_kept(&mut self, kept: &Kept, extra: &JsonObject) {
-        let json = extra.get(kept.key).map(|json| kept.sorted(json));
-        self.put_some(kept.key, json);
+        let json = extra.get(kept.key).map(|json| kept.canonical(json));
+        self.put_some(kept.key, json.filter(|json| !json.is_null()));
     }
 
     /// The object, with what is unknown behind what is known.
@@ -85,7 +85,7 @@ fn merge(object: &mut JsonObject, unknown: &JsonObject) {
 }
 
 /// The same value with every object's keys in alphabetical order.
-fn canonical(json: &Json) -> Json {
+pub(crate) fn canonical(json: &Json) -> Json {
     match json {
         Json::Array(items) => items.iter().map(canonical).collect(),
         Json::Object(object) => canonical_object(object),

@@ -5,6 +5,7 @@
 
 pub mod decode;
 mod encode;
+mod shape;
 pub mod support;
 pub mod types;
 

@@ -4,9 +4,11 @@
 //! loses one. Nothing here is checked against a database, and names are as the document gives them.
 //! `decode/` reads these shapes from JSON, `encode/` writes them back with defaults omitted.
 
+mod dialect;
 mod native;
 mod query_tags;
 
+pub use dialect::{Dialect, SourceFeature};
 pub use native::{
     CodePart, LogicalModel, Model, ModelField, ModelType, NativeArgument, NativeQuery,
     NativeRelationship, NativeTarget, Returns, code_parts,

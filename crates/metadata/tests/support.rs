@@ -11,6 +11,7 @@ use graphloom_metadata::support::{
     self, DOCUMENT, Holds, KINDS_REFUSED, LEGACY_DOCUMENT, Object, REMOTE_SCHEMA_DEFINITION,
     Support, Tag, entries,
 };
+use graphloom_metadata::types::Dialect;
 use graphloom_vocab::Json;
 use serde_json::json;
 
@@ -237,12 +238,12 @@ impl Comparison<'_> {
         }
     }
 
-    /// Sources of other kinds than Postgres are refused with all their keys, whatever those are.
+    /// Sources that do not speak Postgres are refused with all their keys, whatever those are.
     fn sources(&mut self, schema: &Json, at: &str) {
         for one in schema["oneOf"].as_array().unwrap() {
             let name = referred(one).unwrap();
             let kind = name.trim_end_matches("SourceMetadata").to_lowercase();
-            if kind == "postgres" {
+            if Dialect::parse(&kind).is_some() {
                 self.compare(one, Some(&support::SOURCE), &format!("{at}({kind})"));
             } else {
                 assert!(KINDS_REFUSED.contains(&kind.as_str()), "{kind}");

@@ -39,7 +39,9 @@ pub use introspect::{
     EnumRows, Scope, introspect, introspect_enum_rows, introspect_functions,
     introspect_named_types, introspect_table_names, introspect_tables,
 };
-pub use options::{ConnectionOptions, OptionsError, PemSource, SslMode, SslOverrides};
+pub use options::{
+    ConnectionOptions, LibpqVariables, OptionsError, PemSource, SslMode, SslOverrides,
+};
 pub use pool::{Pool, PoolId, PoolOptions, PoolStatus, StatementMode};
 pub use rehearsal::Rehearsal;
 pub use rows::{RawRow, RowSink};

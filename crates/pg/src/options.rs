@@ -6,6 +6,7 @@
 //! Read next: `options/parse.rs` for the two spellings, `tls.rs` for what the certificates are used for.
 
 mod parse;
+mod program;
 mod redact;
 
 use std::fmt;
@@ -14,6 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use parse::Settings;
+
+pub use program::LibpqVariables;
 
 /// Looks up an environment variable. Given in, because this crate reads no environment of its own.
 pub(crate) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;

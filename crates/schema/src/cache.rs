@@ -11,6 +11,7 @@ use graphloom_metadata::Metadata;
 use graphloom_metadata::support;
 use graphloom_metadata::types::{
     self as metadata, ComputedField, QueryTags, Relationship, RelationshipUsing, Source,
+    SourceFeature,
 };
 use graphloom_vocab::{
     BackendOnly, ColumnName, GraphqlName, Json, QualifiedFunction, QualifiedTable, RoleName,
@@ -256,7 +257,7 @@ impl SourceBuilder<'_> {
     }
 
     fn blocker(&self) -> Option<Reason> {
-        if !matches!(self.source.kind.as_str(), "postgres" | "pg") {
+        if self.source.dialect().is_none() {
             let kind = &self.source.kind;
             let text = format!("sources of kind {kind:?} are not served");
             return Some(Reason::unbuilt(text));
@@ -267,6 +268,13 @@ impl SourceBuilder<'_> {
             return Some(format!("{name:?} is not a naming convention").into());
         }
         unbuilt::of_whole_source(self.source)
+    }
+
+    /// Why the source cannot have this, if its kind of database does not.
+    fn lacks(&self, feature: SourceFeature) -> Option<Reason> {
+        let dialect = self.source.dialect().unwrap_or_default();
+        let text = || format!("{} sources have no {}", dialect.kind(), feature.as_str());
+        (!dialect.has(feature)).then(|| text().into())
     }
 
     fn take_namespace(&mut self, naming: &Naming) -> Result<(), Reason> {
@@ -415,7 +423,11 @@ impl SourceBuilder<'_> {
                 let Some(info) = tables.get(&tracked.table) else {
                     continue;
                 };
-                match computed_field(field, info, catalog, tables) {
+                let resolved_field = match self.lacks(SourceFeature::ComputedFields) {
+                    Some(reason) => Err(reason),
+                    None => computed_field(field, info, catalog, tables),
+                };
+                match resolved_field {
                     Ok(field) => {
                         resolved.insert(name.clone(), field);
                     }
@@ -453,10 +465,12 @@ impl SourceBuilder<'_> {
         let mut functions = IndexMap::new();
         for tracked in self.source.functions.values() {
             let is_tracked = |table: &QualifiedTable| tables.contains_key(table);
-            let resolved = match unbuilt::misfit(&support::FUNCTION, &tracked.extra) {
-                Some(reason) => Err(reason),
-                None => function::resolve(tracked, catalog, is_tracked),
-            };
+            let lacks = self.lacks(SourceFeature::Functions);
+            let resolved =
+                match lacks.or_else(|| unbuilt::misfit(&support::FUNCTION, &tracked.extra)) {
+                    Some(reason) => Err(reason),
+                    None => function::resolve(tracked, catalog, is_tracked),
+                };
             match resolved {
                 Ok(mut info) => {
                     self.roles.apply_to_function(&mut info);

@@ -16,6 +16,7 @@ pub(crate) mod hosts;
 mod info;
 mod negotiate;
 mod persisted;
+mod pg_dump;
 mod reply;
 mod route;
 
@@ -42,6 +43,7 @@ use body::BodyReader;
 use developer::DeveloperPage;
 pub(crate) use info::RequestInfo;
 use persisted::PersistedQueries;
+use pg_dump::PgDump;
 pub(crate) use reply::{Reply, Shape};
 use route::{AdminApi, GraphqlEndpoint, Route};
 
@@ -58,6 +60,8 @@ pub struct App {
     pub(crate) full: AtomicBool,
     bodies: BodyReader,
     persisted: PersistedQueries,
+    /// Held by whoever has `pg_dump` run.
+    dumps: tokio::sync::Mutex<()>,
 }
 
 impl App {
@@ -79,6 +83,7 @@ impl App {
             full: AtomicBool::new(false),
             bodies: BodyReader::new(settings.http.body_timeout, settings.http.body_memory_bytes),
             persisted: PersistedQueries::new(settings.http.persisted),
+            dumps: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -134,6 +139,7 @@ impl App {
             Route::GraphqlGet => self.graphql_get(info, request).await,
             Route::Admin(api) => self.admin(api, request).await,
             Route::Config => self.config(request.headers()).await,
+            Route::PgDump => self.pg_dump(request).await,
             Route::Developer(page) => self.developer(page, request.headers()).await,
             Route::NotBuilt(what) => self.not_built(what, request.headers()).await,
         }
@@ -304,6 +310,33 @@ impl App {
             }
             Err((session, error)) => self.refuse(Shape::Api, session, error),
         }
+    }
+
+    async fn pg_dump(&self, request: Request<Body>) -> Reply {
+        let limit_bytes = self.settings.body_limits.metadata_bytes;
+        let read = self.session_and_body(Shape::Api, limit_bytes, request);
+        let (authenticated, body) = match read.await {
+            Ok(read) => read,
+            Err(reply) => return reply,
+        };
+        let session = authenticated.session;
+        let dump = async {
+            admin_only(&session)?;
+            let request = PgDump::parse(&body.json()?)?;
+            let connection = self.services.dump_connection(&request.source)?;
+            // One at a time: each may take as much memory as the limit says.
+            let _place = self.dumps.lock().await;
+            request.run(&connection, &self.settings.pg_dump).await
+        };
+        let reply = match dump.await {
+            Ok(text) => {
+                let mut reply = Reply::ok("application/sql", text);
+                reply.operation.session = Some(session);
+                reply
+            }
+            Err(error) => self.refuse(Shape::Api, Some(session), error),
+        };
+        reply.with_cookies(authenticated.set_cookies)
     }
 
     async fn source_health(&self, headers: &HeaderMap) -> Reply {

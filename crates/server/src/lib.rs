@@ -5,6 +5,7 @@
 //! how a server comes to be, `accept.rs` for connections and `http.rs` for what happens to a request.
 
 mod accept;
+pub mod catalog;
 mod cors;
 mod envelope;
 mod follow;

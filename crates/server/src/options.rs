@@ -10,7 +10,7 @@ mod values;
 
 pub use command_line::CommandLine;
 pub use docs::{help, markdown};
-pub use table::SERVE;
+pub use table::{DOWNGRADE, SERVE};
 pub use values::{Notice, Source, Values};
 
 /// One option: the only place that knows its flag, variable, type, default and text.
@@ -51,6 +51,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Some of these words, separated by commas.
     List(&'static [&'static str]),
+    /// Text that the flag itself ends in: `--to-v2.0.1`.
+    Suffix,
 }
 
 /// Whether an option has its effect.

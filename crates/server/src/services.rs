@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use graphloom_admin::{Admin, Health};
 use graphloom_execute::{Engine, Executed, GraphqlRequest};
+use graphloom_pg::LibpqVariables;
 use graphloom_subscribe::{Hub, Subscription};
-use graphloom_vocab::{Json, JsonObject, Result, Session};
+use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result, Session};
 use tokio::sync::watch;
 
 /// A future that a trait object can return.
@@ -76,6 +77,11 @@ pub trait Services: Send + Sync + 'static {
         Box::pin(async { JsonObject::new() })
     }
 
+    /// How a program of Postgres's own reaches a source. Errors: `not-found`; `not-supported` if it cannot.
+    fn dump_connection(&self, source: &str) -> Result<LibpqVariables> {
+        Err(no_source(source))
+    }
+
     /// What metadata adds to `/v1alpha1/config`.
     fn config(&self) -> JsonObject;
 
@@ -88,6 +94,14 @@ pub trait Services: Send + Sync + 'static {
     fn generations(&self) -> Option<watch::Receiver<u64>> {
         None
     }
+}
+
+/// v2's words for a source that `pg_dump` does not find.
+fn no_source(source: &str) -> Error {
+    Error::new(
+        ErrorCode::NotFound,
+        format!("source \"{source}\" not found"),
+    )
 }
 
 /// The engine and the administration.
@@ -154,6 +168,16 @@ impl Services for Wired {
 
     fn source_health(&self) -> Answer<'_, JsonObject> {
         Box::pin(self.admin.source_health())
+    }
+
+    fn dump_connection(&self, source: &str) -> Result<LibpqVariables> {
+        let pool = self.admin.pool(source).ok_or_else(|| no_source(source))?;
+        pool.connection_options()
+            .libpq_variables()
+            .map_err(|error| {
+                let message = format!("source \"{source}\" cannot be dumped: {error} for pg_dump");
+                Error::new(ErrorCode::NotSupported, message)
+            })
     }
 
     fn config(&self) -> JsonObject {

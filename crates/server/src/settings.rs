@@ -5,6 +5,7 @@
 mod read;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use graphloom_admin::Changes;
@@ -88,6 +89,8 @@ pub struct HttpSettings {
     pub batch_max: usize,
     /// Ceilings of one operation.
     pub ceilings: Ceilings,
+    /// How `pg_dump` is run.
+    pub pg_dump: PgDumpSettings,
     /// Automatic persisted queries, where they are on.
     pub persisted: Option<PersistedSettings>,
     /// What `/v1alpha1/config` repeats and nothing here uses.
@@ -103,6 +106,17 @@ pub struct Ceilings {
     pub operation: OperationLimits,
     /// Most bytes of its variables.
     pub variables_bytes: usize,
+}
+
+/// How `pg_dump` is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PgDumpSettings {
+    /// The program: a path, or a name that is looked for.
+    pub program: PathBuf,
+    /// Most bytes of a dump.
+    pub bytes_max: usize,
+    /// How long it may take.
+    pub time_limit: Duration,
 }
 
 /// How persisted queries are kept.
@@ -308,6 +322,8 @@ pub struct DatabaseSettings {
     pub statement_timeout: Option<Duration>,
     /// Whether statements are prepared.
     pub prepared_statements: bool,
+    /// Isolation level of the source `default`, as metadata spells it.
+    pub isolation_level: String,
     /// How often to look for metadata that another instance has changed; `None` is never.
     pub sync_interval: Option<Duration>,
 }

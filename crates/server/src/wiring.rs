@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphloom_admin::{Admin, AdminEvent, AdminOptions, DefaultSource, NativeQueries, Preview};
-use graphloom_execute::{Engine, EngineOptions, Hints, Outside};
+use graphloom_admin::{
+    Admin, AdminEvent, AdminOptions, Changes, DefaultSource, NativeQueries, Preview,
+};
+use graphloom_execute::{Engine, EngineOptions, Hints, Mutations, Outside};
 use graphloom_metadata::types::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions};
 use graphloom_schema::{
     Feature, FunctionPermissions, NamingConvention, NullOperands, Numerics,
     Settings as SchemaSettings,
 };
-use graphloom_store::{InstanceId, Origin, Store};
+use graphloom_store::{InstanceId, Origin, Store, Upgrade};
 use graphloom_subscribe::{Hub, Observer, Options, Polling};
 use graphloom_vocab::{Internal, Json};
 use serde_json::json;
@@ -36,7 +38,7 @@ pub async fn wire(
     environment: HashMap<String, String>,
     logs: &Logs,
 ) -> Result<Arc<dyn Services>, Fatal> {
-    let store = open_store(&settings.database, &environment, logs).await?;
+    let store = open_store(settings, &environment, logs).await?;
     let outside = Outside {
         client: settings.outbound.clone(),
         environment: environment.clone(),
@@ -76,6 +78,10 @@ pub fn engine_options(settings: &Settings) -> EngineOptions {
             InternalErrors::Everyone => Hints::Given,
             InternalErrors::Admin | InternalErrors::Nobody => Hints::Withheld,
         },
+        mutations: match settings.changes {
+            Changes::Allowed | Changes::Refused => Mutations::Allowed,
+            Changes::ReadOnly => Mutations::Refused,
+        },
         ..EngineOptions::default()
     }
 }
@@ -92,8 +98,8 @@ fn polling(reported: &Reported) -> Options {
     }
 }
 
-/// The pool of the metadata database.
-fn metadata_pool(
+/// The pool of the metadata database. Error: its URL.
+pub(crate) fn metadata_pool(
     settings: &DatabaseSettings,
     environment: &HashMap<String, String>,
 ) -> Result<Pool, Fatal> {
@@ -112,22 +118,28 @@ fn metadata_pool(
 }
 
 async fn open_store(
-    settings: &DatabaseSettings,
+    settings: &Settings,
     environment: &HashMap<String, String>,
     logs: &Logs,
 ) -> Result<Store, Fatal> {
-    let pool = metadata_pool(settings, environment)?;
+    let pool = metadata_pool(&settings.database, environment)?;
     let database = pool.connection_options().redacted();
     let initial = Metadata::default().to_json();
-    let opened = Store::open(pool, InstanceId::random(), &initial).await;
-    let opened = opened.map_err(|error| Fatal::Services(error.to_string()))?;
-    let info = json!({
-        "database": database,
-        "catalog": match opened.origin {
-            Origin::Found => "found",
-            Origin::Created => "created",
+    let upgrade = match settings.changes {
+        Changes::Allowed => Upgrade::Allowed {
+            default_source: default_source(&settings.database)
+                .map(|source| source.configuration().to_json()),
         },
-    });
+        Changes::Refused | Changes::ReadOnly => Upgrade::Refused,
+    };
+    let opened = Store::open(pool, InstanceId::random(), &initial, &upgrade).await;
+    let opened = opened.map_err(|error| Fatal::Services(error.to_string()))?;
+    let catalog = match opened.origin {
+        Origin::Found => "found".to_owned(),
+        Origin::Created => "created".to_owned(),
+        Origin::Upgraded(from) => format!("brought up to date from version {from}"),
+    };
+    let info = json!({ "database": database, "catalog": catalog });
     logs.startup(Level::Info, "metadata_database", info);
     Ok(opened.store)
 }
@@ -212,6 +224,7 @@ fn default_source(settings: &DatabaseSettings) -> Option<DefaultSource> {
         connection_lifetime_s: settings.lifetime.map(seconds),
         pool_timeout_s: settings.pool_timeout.map(seconds),
         use_prepared_statements: settings.prepared_statements,
+        isolation_level: settings.isolation_level.clone(),
         ..source
     })
 }

@@ -269,7 +269,7 @@ async fn persisted_queries_are_told_to_send_the_query() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let server = Running::start(&[]).await;
-    let reply = server.post("/v1alpha1/pg_dump", "{}").await;
+    let reply = server.get("/api/swagger/json").await;
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("not-supported"), "{}", reply.text());
 }

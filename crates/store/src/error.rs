@@ -22,15 +22,26 @@ pub enum StoreError {
         /// The statements that allow it.
         grant: String,
     },
-    /// The catalog is of an older version of the engine we replace.
-    #[error(
-        "the metadata database has catalog version {found}; we read version 48, and bringing an older \
-         one up to date is not built yet. Back it up, start Hasura GraphQL Engine v2.48 on it once \
-         (which brings it up to date), stop it, and start again"
-    )]
+    /// The catalog is of an older version of the engine we replace, and stays so.
+    #[error("the metadata database has catalog version {found}, which cannot be used: {reason}")]
     OlderCatalog {
         /// As the database has it.
         found: String,
+        /// Why it cannot be brought up to date, and what to do.
+        reason: String,
+    },
+    /// The database has no catalog.
+    #[error("the metadata database has no metadata catalog: no server was ever started on it")]
+    NoCatalog,
+    /// There is no way back to the version.
+    #[error("This downgrade path (from {from} to {to}) is not supported, because {reason}")]
+    Downgrade {
+        /// The version that is there.
+        from: String,
+        /// The version that was asked for.
+        to: String,
+        /// The end of the sentence.
+        reason: String,
     },
     /// The catalog is of a newer version of the engine we replace.
     #[error(
@@ -59,9 +70,11 @@ impl StoreError {
             Self::Database(error) => error.to_error(Purpose::Internal),
             Self::Conflict { .. } => Error::new(ErrorCode::Conflict, self.to_string()),
             Self::NoPrivilege { .. } => Error::new(ErrorCode::PostgresError, self.to_string()),
-            Self::OlderCatalog { .. } | Self::NewerCatalog { .. } | Self::Damaged(_) => {
-                Error::unexpected(self.to_string())
-            }
+            Self::OlderCatalog { .. }
+            | Self::NewerCatalog { .. }
+            | Self::NoCatalog
+            | Self::Downgrade { .. }
+            | Self::Damaged(_) => Error::unexpected(self.to_string()),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The catalog in a real Postgres: created, found and left alone, saved to, refused.
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod support;
+
 use graphloom_pg::{ConnectionOptions, Isolation, Pool, PoolOptions};
 use graphloom_store::{
     CatalogStateKind, Change, InstanceId, Opened, Origin, ResourceVersion, Store, StoreError,
@@ -9,84 +11,7 @@ use graphloom_testkit::postgres::Database;
 use graphloom_vocab::{ErrorCode, Json};
 use serde_json::json;
 
-const CATALOG_48: &str = include_str!("fixtures/catalog_48.sql");
-
-fn pool(url: &str) -> Pool {
-    let options = PoolOptions {
-        max_connections: 4,
-        ..PoolOptions::default()
-    };
-    Pool::new(ConnectionOptions::parse(url).unwrap(), options)
-}
-
-fn initial() -> Json {
-    json!({"version": 3, "sources": []})
-}
-
-async fn open(database: &Database) -> Result<Opened, StoreError> {
-    Store::open(pool(database.url()), InstanceId::random(), &initial()).await
-}
-
-async fn open_store(database: &Database) -> Store {
-    open(database).await.unwrap().store
-}
-
-/// What Postgres knows of the catalog's objects, a line each, names and definitions.
-fn structure(database: &Database) -> Vec<String> {
-    let sql = "
-        SELECT line FROM (
-            SELECT format('column %s.%s %s %s %s %s', c.relname, attnum, attname,
-                          format_type(atttypid, atttypmod), attnotnull,
-                          pg_get_expr(adbin, adrelid)) AS line
-            FROM pg_attribute AS a
-            JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind = 'r'
-            LEFT JOIN pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
-            WHERE c.relnamespace = 'hdb_catalog'::regnamespace AND attnum > 0 AND NOT attisdropped
-            UNION ALL
-            SELECT format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
-            FROM pg_constraint WHERE connamespace = 'hdb_catalog'::regnamespace
-            UNION ALL
-            SELECT format('index %s', pg_get_indexdef(indexrelid))
-            FROM pg_index JOIN pg_class AS c ON c.oid = indexrelid
-            WHERE c.relnamespace = 'hdb_catalog'::regnamespace
-            UNION ALL
-            SELECT format('%s %s', relkind, relname)
-            FROM pg_class WHERE relnamespace = 'hdb_catalog'::regnamespace
-            UNION ALL
-            SELECT format('function %s', pg_get_functiondef(oid))
-            FROM pg_proc WHERE pronamespace = 'hdb_catalog'::regnamespace
-        ) AS all_lines ORDER BY line COLLATE \"C\"";
-    let rows = database.query(sql).unwrap();
-    rows.into_iter().flatten().flatten().collect()
-}
-
-/// Every row of every table, with the transaction that wrote it: even an update that changes nothing
-/// would show.
-fn rows(database: &Database) -> Vec<String> {
-    let tables = "SELECT relname FROM pg_class
-        WHERE relnamespace = 'hdb_catalog'::regnamespace AND relkind = 'r' ORDER BY relname";
-    let tables = database.query(tables).unwrap();
-    let mut lines = Vec::new();
-    for table in tables.into_iter().flatten().flatten() {
-        let sql =
-            format!("SELECT t.xmin || ' ' || t::text FROM hdb_catalog.{table} AS t ORDER BY 1");
-        let rows = database
-            .query(&sql)
-            .unwrap()
-            .into_iter()
-            .flatten()
-            .flatten();
-        lines.extend(rows.map(|row| format!("{table}: {row}")));
-    }
-    lines
-}
-
-/// Everything that a dump of the schema would have.
-fn dump(database: &Database) -> Vec<String> {
-    let mut lines = structure(database);
-    lines.extend(rows(database));
-    lines
-}
+use support::{CATALOG_48, allowed, dump, initial, open, open_store, pool, structure};
 
 #[tokio::test]
 async fn an_empty_database_gets_what_version_48_has() {
@@ -231,7 +156,7 @@ async fn of_many_saves_of_one_version_one_wins() {
             ..PoolOptions::default()
         };
         let pool = Pool::new(ConnectionOptions::parse(database.url()).unwrap(), options);
-        let opened = Store::open(pool, InstanceId::random(), &initial())
+        let opened = Store::open(pool, InstanceId::random(), &initial(), &allowed())
             .await
             .unwrap();
         stores.push(opened.store);
@@ -272,7 +197,9 @@ async fn of_many_that_start_at_once_one_creates() {
     let mut starts = tokio::task::JoinSet::new();
     for _ in 0..6 {
         let pool = pool(database.url());
-        starts.spawn(async move { Store::open(pool, InstanceId::random(), &initial()).await });
+        starts.spawn(async move {
+            Store::open(pool, InstanceId::random(), &initial(), &allowed()).await
+        });
     }
     let opened: Vec<Opened> = starts
         .join_all()
@@ -360,10 +287,15 @@ async fn other_versions_are_refused_with_what_to_do() {
          catalog version <=48, but the current version is 49)."
     );
     assert_eq!(*newer.to_error().code(), ErrorCode::Unexpected);
-    for version in ["47", "0.8", "43.5"] {
+    for version in ["39", "0.8", "43.5"] {
         let older = refused(version).await;
-        assert!(matches!(&older, StoreError::OlderCatalog { found } if found == version));
-        assert!(older.to_string().contains("not built yet"), "{older}");
+        assert!(matches!(&older, StoreError::OlderCatalog { found, .. } if found == version));
+        assert!(
+            older
+                .to_string()
+                .contains("start Hasura GraphQL Engine v2.48"),
+            "{older}"
+        );
     }
     let odd = refused("new").await;
     assert!(matches!(odd, StoreError::Damaged(_)), "{odd}");
@@ -391,7 +323,7 @@ fn limited(database: &Database, name: &str) -> (Pool, String) {
 async fn a_user_who_may_not_create_the_schema_is_told_what_to_grant() {
     let database = Database::create().unwrap();
     let (pool, role) = limited(&database, "creator");
-    let error = Store::open(pool.clone(), InstanceId::random(), &initial())
+    let error = Store::open(pool.clone(), InstanceId::random(), &initial(), &allowed())
         .await
         .unwrap_err();
     let StoreError::NoPrivilege { user, grant, .. } = &error else {
@@ -407,7 +339,7 @@ async fn a_user_who_may_not_create_the_schema_is_told_what_to_grant() {
     assert_eq!(*error.to_error().code(), ErrorCode::PostgresError);
     // What it says is what helps.
     database.run(grant).unwrap();
-    let opened = Store::open(pool, InstanceId::random(), &initial())
+    let opened = Store::open(pool, InstanceId::random(), &initial(), &allowed())
         .await
         .unwrap();
     assert_eq!(opened.origin, Origin::Created);
@@ -418,14 +350,14 @@ async fn a_user_who_may_not_use_the_tables_is_told_what_to_grant() {
     let database = Database::create().unwrap();
     database.run(CATALOG_48).unwrap();
     let (pool, _) = limited(&database, "reader");
-    let error = Store::open(pool.clone(), InstanceId::random(), &initial())
+    let error = Store::open(pool.clone(), InstanceId::random(), &initial(), &allowed())
         .await
         .unwrap_err();
     let StoreError::NoPrivilege { grant, .. } = &error else {
         panic!("{error}");
     };
     database.run(grant).unwrap();
-    let store = Store::open(pool, InstanceId::random(), &initial())
+    let store = Store::open(pool, InstanceId::random(), &initial(), &allowed())
         .await
         .unwrap()
         .store;
@@ -444,14 +376,14 @@ async fn a_user_who_may_not_create_tables_in_the_schema_is_told_what_to_grant() 
     let database = Database::create().unwrap();
     database.run("CREATE SCHEMA hdb_catalog").unwrap();
     let (pool, _) = limited(&database, "maker");
-    let error = Store::open(pool.clone(), InstanceId::random(), &initial())
+    let error = Store::open(pool.clone(), InstanceId::random(), &initial(), &allowed())
         .await
         .unwrap_err();
     let StoreError::NoPrivilege { grant, .. } = &error else {
         panic!("{error}");
     };
     database.run(grant).unwrap();
-    Store::open(pool, InstanceId::random(), &initial())
+    Store::open(pool, InstanceId::random(), &initial(), &allowed())
         .await
         .unwrap();
 }

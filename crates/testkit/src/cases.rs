@@ -7,6 +7,7 @@
 //! The format is described in `cases/README.md`. Read next: `cases/format.rs` for what a case may say,
 //! `cases/run.rs` for what is done with it.
 
+mod commands;
 mod compare;
 mod format;
 mod pool;
@@ -56,6 +57,18 @@ pub fn uncovered(folder: &Path) -> Result<Vec<String>, Failure> {
         covered.add(&case);
     }
     Ok(register.gaps(&covered))
+}
+
+/// What the list `folder/commands.yaml` and the cases under `folder` do not agree about: commands without a case that
+/// is answered or one that is refused.
+pub fn untried_commands(folder: &Path) -> Result<Vec<String>, Failure> {
+    let commands = commands::load(&folder.join("commands.yaml"))?;
+    let mut sent = commands::Sent::default();
+    for (name, path) in files(folder).map_err(Failure::while_doing("listing the cases"))? {
+        let case = format::load(&path).map_err(Failure::while_doing(name))?;
+        sent.add(&case);
+    }
+    Ok(commands.gaps(&sent))
 }
 
 /// Reads every case under `folder` without running any: what cannot be read, with its reason.
@@ -126,6 +139,13 @@ mod tests {
     fn every_row_of_the_register_has_a_case_that_accepts_and_one_that_refuses() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases");
         let gaps = uncovered(&folder).unwrap();
+        assert!(gaps.is_empty(), "{gaps:#?}");
+    }
+
+    #[test]
+    fn every_command_has_a_case_that_is_answered_and_one_that_is_refused() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases");
+        let gaps = untried_commands(&folder).unwrap();
         assert!(gaps.is_empty(), "{gaps:#?}");
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn without_content(source: &Source) -> Source {
 pub(super) fn add(view: View<'_>, add: AddSource) -> Result<Applied> {
     let AddSource {
         name,
+        dialect,
         configuration,
         customization,
         health_check,
@@ -53,10 +54,12 @@ pub(super) fn add(view: View<'_>, add: AddSource) -> Result<Applied> {
         Some(source) if is_served => {
             source.configuration = configuration;
             source.customization = customization;
+            set_health_check(source, health_check);
         }
         // One that is in the document and not served is replaced, as with v2.
         _ => {
             let mut source = new_source(name.clone(), configuration);
+            dialect.kind().clone_into(&mut source.kind);
             source.customization = customization;
             set_health_check(&mut source, health_check);
             metadata.sources.insert(name.clone(), source);

@@ -1,7 +1,7 @@
 //! Commands about tables themselves: track, untrack, configure them.
 
 use graphloom_metadata::types::{Source, Table, TableConfiguration};
-use graphloom_vocab::{Error, ErrorCode, QualifiedFunction, Result};
+use graphloom_vocab::{Error, ErrorCode, Json, QualifiedFunction, Result};
 use indexmap::IndexMap;
 
 use super::{Applied, View, name, refuse_dependents};
@@ -103,6 +103,25 @@ pub(super) fn set_configuration(
     view.table(id)?;
     Ok(Applied {
         metadata: view.with_table(id, |table| table.configuration = configuration),
+        refresh: Refresh::nothing(),
+        check: Check::Object(name::table(id)),
+    })
+}
+
+/// What it does is not built yet, so that the table would be inconsistent with it: only taking it away succeeds.
+pub(super) fn set_apollo_federation(
+    view: View<'_>,
+    id: &TableId,
+    config: Option<Json>,
+) -> Result<Applied> {
+    const KEY: &str = "apollo_federation_config";
+    view.table(id)?;
+    let metadata = view.with_table(id, |table| match config {
+        Some(config) => drop(table.extra.insert(KEY.to_owned(), config)),
+        None => drop(table.extra.shift_remove(KEY)),
+    });
+    Ok(Applied {
+        metadata,
         refresh: Refresh::nothing(),
         check: Check::Object(name::table(id)),
     })

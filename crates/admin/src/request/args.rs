@@ -2,7 +2,9 @@
 //!
 //! Keys of a command that nobody knows are passed over, as v2 does.
 
-use graphloom_metadata::types::{InheritedRole, Permission, Relationship, TableConfiguration};
+use graphloom_metadata::types::{
+    Dialect, InheritedRole, Permission, Relationship, TableConfiguration,
+};
 use graphloom_metadata::{Decode, Document, Fields};
 use graphloom_schema::RelationshipKind;
 use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, SourceName};
@@ -65,6 +67,7 @@ pub(super) fn of_source(name: &str) -> Option<Decoder> {
         "untrack_tables" => untrack_tables,
         "set_table_customization" => set_table_customization,
         "set_table_is_enum" => set_table_is_enum,
+        "set_apollo_federation_config" => set_apollo_federation_config,
         "create_object_relationship" => create_object_relationship,
         "create_array_relationship" => create_array_relationship,
         "drop_relationship" => drop_relationship,
@@ -93,6 +96,7 @@ fn add_source(json: &Json) -> Result<Command> {
     let replaces: bool = fields.or_default("replace_configuration")?;
     Ok(Command::Change(Change::AddSource(Box::new(AddSource {
         name: fields.required("name")?,
+        dialect: Dialect::default(),
         configuration: fields.required("configuration")?,
         customization: fields.or_default("customization")?,
         health_check: fields.optional("health_check")?,
@@ -303,6 +307,23 @@ fn set_table_is_enum(json: &Json) -> Result<Command> {
     let id = table_id(&mut fields)?;
     let enumeration = enumeration(fields.required("is_enum")?);
     Ok(Command::Change(Change::SetTableIsEnum(id, enumeration)))
+}
+
+/// `{"table", "source"?, "apollo_federation_config"?: {"enable": "v1"} | null}`
+fn set_apollo_federation_config(json: &Json) -> Result<Command> {
+    let mut fields = Fields::of(json, "SetApolloFederationConfig")?;
+    let id = table_id(&mut fields)?;
+    let config = fields.optional_with("apollo_federation_config", |json| {
+        let mut fields = Fields::of(json, "ApolloFederationConfig")?;
+        fields.required_with("enable", |json| match String::decode(json)?.as_str() {
+            "v1" => Ok(()),
+            _ => Err(Error::parse_failed(
+                "enable takes the version of apollo federation. Supported value is v1 only.",
+            )),
+        })?;
+        Ok(json.clone())
+    })?;
+    Ok(Command::Change(Change::SetApolloFederation(id, config)))
 }
 
 fn create_object_relationship(json: &Json) -> Result<Command> {

@@ -1,20 +1,39 @@
 //! The commands that v2 knows, by endpoint: those of them that are not built are refused by name.
 
-/// The backend whose commands are served.
-pub(super) const POSTGRES: &str = "postgres";
+use graphloom_metadata::types::{Dialect, SourceFeature};
 
-/// The kind of database that a command's prefix stands for.
-///
-/// Citus and CockroachDB have spellings of their own; their commands come with those databases.
-pub(super) fn backend(prefix: &str) -> Option<&'static str> {
-    Some(match prefix {
-        "pg" | "postgres" => POSTGRES,
-        "citus" => "citus",
-        "cockroach" => "cockroach",
-        "mssql" => "mssql",
-        "bigquery" => "bigquery",
-        _ => return None,
-    })
+/// A kind of database that a command's prefix stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backend {
+    /// One that is served.
+    Served(Dialect),
+    /// One that v2 knows and this build does not serve.
+    Other(&'static str),
+}
+
+impl Backend {
+    pub(super) fn parse(prefix: &str) -> Option<Self> {
+        match prefix {
+            "mssql" => Some(Self::Other("mssql")),
+            "bigquery" => Some(Self::Other("bigquery")),
+            prefix => Dialect::parse(prefix).map(Self::Served),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Served(dialect) => dialect.kind(),
+            Self::Other(name) => name,
+        }
+    }
+
+    /// Whether it has nothing that the command could be about.
+    pub(super) fn lacks(self, command: &str) -> bool {
+        match (self, SourceFeature::of_command(command)) {
+            (Self::Served(dialect), Some(feature)) => !dialect.has(feature),
+            _ => false,
+        }
+    }
 }
 
 /// Whether v2 has a command of this name that belongs to no kind of database.
@@ -70,7 +89,6 @@ const DOCUMENT: &[&str] = &[
 /// `/v1/metadata`, behind a prefix, not built.
 const SOURCE: &[&str] = &[
     "get_source_trackables",
-    "set_apollo_federation_config",
     "create_remote_relationship",
     "update_remote_relationship",
     "delete_remote_relationship",

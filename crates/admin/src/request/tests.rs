@@ -118,7 +118,6 @@ fn what_is_not_built_is_known_by_name() {
         (Endpoint::Metadata, "mssql_track_table"),
         (Endpoint::QueryV1, "create_cron_trigger"),
         (Endpoint::QueryV2, "bigquery_run_sql"),
-        (Endpoint::QueryV2, "concurrent_bulk"),
     ];
     for (endpoint, name) in cases {
         let command = parsed(endpoint, json!({"type": name, "args": {}}));

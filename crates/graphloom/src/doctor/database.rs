@@ -148,6 +148,13 @@ fn judge_catalog(facts: &Json, version: Option<&str>) -> (State, String) {
             );
             (State::Problem, text)
         }
+        (true, Some("40" | "41" | "42" | "43" | "44" | "45" | "46" | "47")) => {
+            let found = version.unwrap_or_default();
+            let text = format!(
+                "its metadata catalog has version {found}; `serve` brings it up to version {SERVED_VERSION}"
+            );
+            (State::Ok, text)
+        }
         (true, Some(other)) => {
             let text = format!(
                 "its metadata catalog has version {other} and not {SERVED_VERSION}; start Hasura \

@@ -10,7 +10,8 @@ use super::native::tracked;
 use super::table::refuse_duplicate_names;
 use super::{Decode, Fields, Kept, below_index, is_empty, text};
 use crate::types::{
-    Function, LogicalModel, NativeQuery, Source, SourceConfiguration, SourceCustomization, Table,
+    Dialect, Function, LogicalModel, NativeQuery, Source, SourceConfiguration, SourceCustomization,
+    Table,
 };
 
 /// Keys of a source that are kept as they are, in the order of an export. A Postgres source's native
@@ -23,22 +24,16 @@ pub(crate) const KEPT: [Kept; 5] = [
     Kept::value("health_check"),
 ];
 
-/// The kind that is served; `pg` is another spelling of it.
-pub(crate) const POSTGRES: &str = "postgres";
-
 impl Decode for Source {
     fn decode(json: &Json) -> Result<Self> {
         let mut fields = Fields::of(json, "SourceMetadata")?;
-        let kind = match fields.optional_with("kind", text)? {
-            None | Some("pg") => POSTGRES,
-            Some(kind) => kind,
-        };
-        if kind != POSTGRES {
+        let kind = fields.optional_with("kind", text)?.unwrap_or("postgres");
+        let Some(dialect) = Dialect::parse(kind) else {
             return Self::decode_foreign(kind, fields);
-        }
+        };
         let mut source = Self {
             name: fields.required("name")?,
-            kind: kind.to_owned(),
+            kind: dialect.kind().to_owned(),
             tables: tables(fields.required("tables")?),
             functions: functions(fields.or_default("functions")?),
             native_queries: tracked(&mut fields, "native_queries", |query: &NativeQuery| {
@@ -63,10 +58,15 @@ impl Decode for Source {
 }
 
 impl Source {
-    /// Whether it is of the kind that is served; any other keeps its tables, functions and
-    /// configuration unread in `extra` and `configuration.extra`.
+    /// Which of the databases that speak Postgres it is; `None` for one that is not served, which keeps its
+    /// tables, functions and configuration unread in `extra` and `configuration.extra`.
+    pub fn dialect(&self) -> Option<Dialect> {
+        Dialect::parse(&self.kind)
+    }
+
+    /// Whether it is of a kind that is served.
     pub fn is_postgres(&self) -> bool {
-        self.kind == POSTGRES
+        self.dialect().is_some()
     }
 
     fn decode_foreign(kind: &str, mut fields: Fields<'_>) -> Result<Self> {

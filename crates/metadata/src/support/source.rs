@@ -7,7 +7,7 @@ use super::{Object, enforced, ignored, object, refused};
 
 /// Kinds of sources of v2 that are not served; a source of such a kind is stored, exported and inconsistent as a
 /// whole, whatever keys it has.
-pub const KINDS_REFUSED: &[&str] = &["citus", "cockroach", "mssql", "bigquery", "dataconnector"];
+pub const KINDS_REFUSED: &[&str] = &["mssql", "bigquery", "dataconnector"];
 
 /// Shows which database a statement goes to.
 const ROUTING: &str = "cases/server/connection_routing.yaml";

@@ -230,3 +230,36 @@ fn parameters_instead_of_a_url() {
     assert_eq!(options, parse("postgres://u:p%40%2F@h:7/d"));
     assert!(ConnectionOptions::from_settings(&[("nope", "x")]).is_err());
 }
+
+#[test]
+fn a_program_is_told_by_variables_that_no_debug_print_shows() {
+    let options = ConnectionOptions::parse(
+        "postgresql://u:hunter2@a.example:1,b.example/my%20db?sslmode=require&options=-c%20x%3Dy",
+    );
+    let variables = options.unwrap().libpq_variables().unwrap();
+    assert!(!format!("{variables:?}").contains("hunter2"));
+    let all: std::collections::BTreeMap<_, _> = variables.iter().collect();
+    for (name, value) in [
+        ("PGHOST", "a.example,b.example"),
+        ("PGPORT", "1,5432"),
+        ("PGUSER", "u"),
+        ("PGPASSWORD", "hunter2"),
+        ("PGDATABASE", "my db"),
+        ("PGSSLMODE", "require"),
+        ("PGOPTIONS", "-c x=y"),
+    ] {
+        assert_eq!(all.get(name), Some(&value), "{name}");
+    }
+    let inline = SslOverrides {
+        root_certificate: Some(PemSource::Inline("PEM".to_owned())),
+        ..SslOverrides::default()
+    };
+    let inline = ConnectionOptions::parse("postgresql://u@h/d")
+        .unwrap()
+        .with_ssl(inline);
+    let error = inline.libpq_variables().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the connection setting \"sslrootcert\" is not supported"
+    );
+}

@@ -14,6 +14,7 @@ pub(crate) enum Route {
     GraphqlGet,
     Admin(AdminApi),
     Config,
+    PgDump,
     Version,
     Health,
     SourceHealth,
@@ -62,7 +63,7 @@ pub(crate) fn route(method: &Method, path: &str, settings: &HttpSettings) -> Rou
         Route::ToConsole | Route::Console(_) => {
             on(Api::Metadata) && settings.console == Console::Enabled
         }
-        Route::NotBuilt("pg_dump") => on(Api::PgDump),
+        Route::PgDump => on(Api::PgDump),
         Route::NotBuilt(_) => on(Api::Metadata),
         Route::Version | Route::Health | Route::SourceHealth | Route::NotFound => true,
     };
@@ -78,7 +79,7 @@ fn post(path: &str) -> Route {
         "/v1/query" => Route::Admin(AdminApi::QueryV1),
         "/v2/query" => Route::Admin(AdminApi::QueryV2),
         "/v1/graphql/explain" | "/v1alpha1/graphql/explain" => Route::Admin(AdminApi::Explain),
-        "/v1alpha1/pg_dump" => Route::NotBuilt("pg_dump"),
+        "/v1alpha1/pg_dump" => Route::PgDump,
         _ => Route::NotFound,
     }
 }

@@ -55,6 +55,8 @@ impl CommandLine {
         // The text after `=` may be a secret: only the name goes into the message.
         let option = find(name, tables).ok_or_else(|| OptionError::UnknownFlag(name.to_owned()))?;
         let value = match (inline, option.kind) {
+            (None, Kind::Suffix) => suffix(name, option).unwrap_or_default().to_owned(),
+            (Some(_), Kind::Suffix) => return Err(OptionError::UnknownFlag(name.to_owned())),
             (Some(value), _) => value,
             (None, Kind::Switch) => "true".to_owned(),
             (None, _) => rest.next().ok_or(OptionError::MissingValue(option.flag))?,
@@ -75,11 +77,20 @@ impl CommandLine {
 fn find(name: &str, tables: &[&'static [Opt]]) -> Option<&'static Opt> {
     let mut options = tables.iter().flat_map(|table| table.iter());
     if let Some(flag) = name.strip_prefix("--") {
-        return options.find(|option| option.flag == flag);
+        return options.find(|option| match option.kind {
+            Kind::Suffix => suffix(name, option).is_some(),
+            _ => option.flag == flag,
+        });
     }
     let mut letters = name.strip_prefix('-')?.chars();
     let (letter, more) = (letters.next()?, letters.next());
     options.find(|option| more.is_none() && option.short == Some(letter))
+}
+
+/// What a flag of this kind ends in.
+fn suffix<'a>(name: &'a str, option: &Opt) -> Option<&'a str> {
+    let rest = name.strip_prefix("--")?.strip_prefix(option.flag)?;
+    (!rest.is_empty()).then_some(rest)
 }
 
 #[cfg(test)]
@@ -117,6 +128,19 @@ mod tests {
     fn the_last_of_a_flag_counts() {
         let line = parse("serve --server-port 1 --server-port=2").unwrap();
         assert_eq!(line.value("server-port"), Some("2"));
+    }
+
+    #[test]
+    fn a_flag_may_end_in_its_value() {
+        let line = |text: &str| {
+            let words = text.split_whitespace().map(str::to_owned);
+            CommandLine::parse(words, &[SERVE, super::super::DOWNGRADE])
+        };
+        let down = line("downgrade --to-v2.0.1 --dryRun").unwrap();
+        assert_eq!(down.value("to-v"), Some("2.0.1"));
+        assert_eq!(down.value("dryRun"), Some("true"));
+        assert!(line("downgrade --to-v").is_err());
+        assert!(line("downgrade --to-v2=1").is_err());
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn metavar(kind: Kind) -> &'static str {
         Kind::Seconds => " <seconds>",
         Kind::Choice(_) => " <word>",
         Kind::List(_) => " <word,word,…>",
+        Kind::Suffix => "<text>",
     }
 }
 
@@ -95,6 +96,7 @@ fn value(kind: Kind) -> String {
         Kind::Seconds => "seconds".to_owned(),
         Kind::Choice(choices) => format!("one of {}", code_list(choices)),
         Kind::List(choices) => format!("some of {}", code_list(choices)),
+        Kind::Suffix => "text at the flag's end".to_owned(),
     }
 }
 

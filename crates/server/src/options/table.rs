@@ -76,9 +76,9 @@ pub const SERVE: &[Opt] = &[
     Opt::new("user", &[], Text, "User of the source `default`, instead of a URL").short('u'),
     Opt::new("password", &[], Secret, "Password of the source `default`, instead of a URL").short('p'),
     Opt::new("dbname", &[], Text, "Database of the source `default`, instead of a URL").short('d'),
-    Opt::new("options", &[], Text, "Connection options of the source `default`").short('o').status(NotBuilt),
+    Opt::new("options", &[], Text, "Connection options of the source `default`, instead of a URL: `-c geqo=off`").short('o'),
     Opt::new("metadata-database-extensions-schema", &["HASURA_GRAPHQL_METADATA_DATABASE_EXTENSIONS_SCHEMA"], Text,
-        "Schema in which extensions may be installed").or("public").status(NotBuilt),
+        "Schema in which extensions may be installed").or("public").status(Accepted("no extension is needed")),
     Opt::new("retries", &["HASURA_GRAPHQL_NO_OF_RETRIES"], Integer(0, 1000),
         "How often to try the metadata database again at start, one second apart").or("1"),
     Opt::new("stripes", &["HASURA_GRAPHQL_PG_STRIPES"], COUNT,
@@ -94,7 +94,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("use-prepared-statements", &["HASURA_GRAPHQL_USE_PREPARED_STATEMENTS"], Boolean,
         "Prepare statements; switch off behind a pooler that cannot keep them").or("true"),
     Opt::new("tx-iso", &["HASURA_GRAPHQL_TX_ISOLATION"], Choice(&["read-committed", "repeatable-read", "serializable"]),
-        "Transaction isolation").short('i').or("read-committed").status(NotBuilt),
+        "Transaction isolation of the source `default` where the server adds it").short('i').or("read-committed"),
     Opt::new("statement-timeout", &["GRAPHLOOM_STATEMENT_TIMEOUT"], Seconds,
         "Seconds after which Postgres gives a statement up; 0 means never").or("0"),
 
@@ -123,6 +123,8 @@ pub const SERVE: &[Opt] = &[
         "Accept of roles other than admin only operations that are on the allow list").or("false"),
     Opt::new("enable-maintenance-mode", &["HASURA_GRAPHQL_ENABLE_MAINTENANCE_MODE"], Switch,
         "Refuse changes of metadata; what is served is served on").or("false"),
+    Opt::new("read-only-mode", &["GRAPHLOOM_READ_ONLY_MODE"], Switch,
+        "Refuse mutations, statements that write and changes of metadata").or("false"),
     Opt::new("dev-mode", &["HASURA_GRAPHQL_DEV_MODE"], Switch,
         "Show internal details of errors to every role").or("false"),
     Opt::new("admin-internal-errors", &["HASURA_GRAPHQL_ADMIN_INTERNAL_ERRORS"], Boolean,
@@ -173,6 +175,12 @@ pub const SERVE: &[Opt] = &[
         "Most bytes of a body for /v1/metadata").or("134217728"),
     Opt::new("query-body-limit", &["GRAPHLOOM_QUERY_BODY_LIMIT"], COUNT,
         "Most bytes of a body for /v2/query and /v1/query").or("134217728"),
+    Opt::new("pg-dump", &["GRAPHLOOM_PG_DUMP"], Text,
+        "The program that /v1alpha1/pg_dump runs: a path, or a name that is looked for").or("pg_dump"),
+    Opt::new("pg-dump-limit", &["GRAPHLOOM_PG_DUMP_LIMIT"], COUNT,
+        "Most bytes of a dump").or("268435456"),
+    Opt::new("pg-dump-timeout", &["GRAPHLOOM_PG_DUMP_TIMEOUT"], Seconds,
+        "Seconds a dump may take").or("300"),
     Opt::new("body-memory", &["GRAPHLOOM_BODY_MEMORY"], Integer(1 << 20, 1 << 44),
         "Most bytes of all bodies that are being read or worked on; more requests wait").or("536870912"),
     Opt::new("batch-limit", &["GRAPHLOOM_BATCH_LIMIT"], COUNT,
@@ -262,7 +270,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("enable-apollo-federation", &["HASURA_GRAPHQL_ENABLE_APOLLO_FEDERATION"], Switch,
         "Be a subgraph").or("false").status(NotBuilt),
     Opt::new("metadata-defaults", &["HASURA_GRAPHQL_METADATA_DEFAULTS"], Text,
-        "JSON defaults of metadata").or("{}").status(NotBuilt),
+        "JSON object with defaults of metadata; only `backend_configs` can have any, and an agent in them is refused as long as there are no data connectors").or("{}"),
     Opt::new("disable-native-query-validation", &["HASURA_GRAPHQL_DISABLE_NATIVE_QUERY_VALIDATION"], Switch,
         "Do not check native queries against the database").or("false"),
     Opt::new("enable-remote-schema-permissions", &["HASURA_GRAPHQL_ENABLE_REMOTE_SCHEMA_PERMISSIONS"], Switch,
@@ -307,6 +315,15 @@ pub const SERVE: &[Opt] = &[
         "Accepted for compatibility").status(Accepted("there is no licence to check")),
     Opt::new("metrics-secret", &["HASURA_GRAPHQL_METRICS_SECRET"], Secret,
         "Secret of /v1/metrics, which is not served yet").status(NotBuilt),
+];
+
+/// Options of `downgrade`, beside those of `serve` that name the database.
+#[rustfmt::skip]
+pub const DOWNGRADE: &[Opt] = &[
+    Opt::new("to-v", &[], Kind::Suffix,
+        "The release of Hasura GraphQL Engine whose catalog version is wanted: `--to-v2.11.2`"),
+    Opt::new("to-catalog-version", &[], Integer(1, 1000), "The catalog version that is wanted"),
+    Opt::new("dryRun", &[], Switch, "Print the statements instead of running them").or("false"),
 ];
 
 #[cfg(test)]

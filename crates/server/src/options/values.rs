@@ -243,9 +243,15 @@ fn unknown_variables(
         .collect()
 }
 
-/// Whether a variable has one of the two prefixes.
+/// Whether a variable has a prefix of the engine we replace, or ours.
 fn is_ours(name: &str) -> bool {
-    name.starts_with("HASURA_GRAPHQL_") || name.starts_with("GRAPHLOOM_")
+    const PREFIXES: [&str; 4] = [
+        "HASURA_GRAPHQL_",
+        "HASURA_FF_",
+        "HASURA_CONSOLE_",
+        "GRAPHLOOM_",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 impl Kind {
@@ -253,10 +259,10 @@ impl Kind {
     fn check(self, text: &str) -> Result<(), String> {
         let found = match self {
             Self::Switch | Self::Boolean => parse_boolean(text).map(drop),
-            Self::Text | Self::Secret if text.is_empty() => {
+            Self::Text | Self::Secret | Self::Suffix if text.is_empty() => {
                 return Err("is empty; give it a value or unset it".to_owned());
             }
-            Self::Text | Self::Secret => Some(()),
+            Self::Text | Self::Secret | Self::Suffix => Some(()),
             Self::Integer(least, most) => {
                 let number = text.trim().parse::<u64>().ok();
                 number.filter(|n| (least..=most).contains(n)).map(drop)
@@ -286,7 +292,7 @@ impl Kind {
                  values are [\"false\",\"f\",\"no\",\"n\"]. All values are case insensitive"
                     .to_owned()
             }
-            Self::Text | Self::Secret => "expecting a text".to_owned(),
+            Self::Text | Self::Secret | Self::Suffix => "expecting a text".to_owned(),
             Self::Integer(0, u64::MAX) => "Only expecting a non negative integer".to_owned(),
             Self::Integer(least, u64::MAX) => format!("expecting a whole number from {least}"),
             Self::Integer(least, most) => format!("expecting a whole number from {least} to {most}"),

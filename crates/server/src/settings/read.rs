@@ -10,10 +10,12 @@ mod auth;
 use super::{
     Api, BodyLimits, Ceilings, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
     InternalErrors, ListenSettings, LogSettings, MetadataQueryLogging, OnMetadataChange,
-    PersistedSettings, QueryLogging, Relay, Reported, Settings, UnauthorizedStatus, UrlOrigin,
-    WebsocketSettings,
+    PersistedSettings, PgDumpSettings, QueryLogging, Relay, Reported, Settings, UnauthorizedStatus,
+    UrlOrigin, WebsocketSettings,
 };
 use graphloom_execute::{AllowListMode, DocumentLimits, OperationLimits};
+
+use graphloom_vocab::JsonObject;
 
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
@@ -23,6 +25,7 @@ use graphloom_admin::Changes;
 impl Settings {
     /// Gives the values their meaning. Errors are options that do not fit each other.
     pub fn new(values: &Values) -> Result<Self, OptionError> {
+        check_metadata_defaults(values)?;
         Ok(Self {
             listen: listen(values),
             http: http(values)?,
@@ -35,12 +38,49 @@ impl Settings {
             stringify_numeric_types: values.boolean("stringify-numeric-types"),
             drops_null_operands: values.boolean("v1-boolean-null-collapse"),
             trust_native_queries: values.boolean("disable-native-query-validation"),
-            changes: match values.boolean("enable-maintenance-mode") {
-                true => Changes::Refused,
-                false => Changes::Allowed,
+            changes: if values.boolean("read-only-mode") {
+                Changes::ReadOnly
+            } else if values.boolean("enable-maintenance-mode") {
+                Changes::Refused
+            } else {
+                Changes::Allowed
             },
         })
     }
+}
+
+/// Defaults are merged into metadata when it is served, and never exported. What can have defaults is not built:
+/// anything given is refused by name.
+fn check_metadata_defaults(values: &Values) -> Result<(), OptionError> {
+    const FLAG: &str = "metadata-defaults";
+    let invalid = |reason: String| Err(values.invalid(FLAG, reason));
+    let text = values.required(FLAG);
+    let Ok(defaults) = serde_json::from_str::<JsonObject>(text) else {
+        return invalid("expecting a JSON object".to_owned());
+    };
+    for (key, value) in &defaults {
+        if key != "backend_configs" {
+            return invalid(format!(
+                "{key:?} cannot have defaults, only \"backend_configs\""
+            ));
+        }
+        let Some(backends) = value.as_object() else {
+            return invalid("\"backend_configs\" is no JSON object".to_owned());
+        };
+        for (backend, agents) in backends {
+            if backend != "dataconnector" {
+                return invalid(format!(
+                    "there are no settings of a kind of database {backend:?}"
+                ));
+            }
+            if let Some(agent) = agents.as_object().and_then(|agents| agents.keys().next()) {
+                return invalid(format!(
+                    "the agent {agent:?} is a data connector, and there are none in this version"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn listen(values: &Values) -> ListenSettings {
@@ -102,6 +142,11 @@ fn http(values: &Values) -> Result<HttpSettings, OptionError> {
         body_memory_bytes: values.size("body-memory"),
         batch_max: values.size("batch-limit"),
         ceilings: ceilings(values),
+        pg_dump: PgDumpSettings {
+            program: values.required("pg-dump").into(),
+            bytes_max: values.size("pg-dump-limit"),
+            time_limit: values.seconds("pg-dump-timeout"),
+        },
         persisted: values
             .boolean("enable-persisted-queries")
             .then(|| PersistedSettings {
@@ -259,11 +304,12 @@ fn database(values: &Values) -> Result<DatabaseSettings, OptionError> {
             .then(|| values.seconds("pool-timeout")),
         statement_timeout: unless_zero("statement-timeout"),
         prepared_statements: values.boolean("use-prepared-statements"),
+        isolation_level: values.required("tx-iso").trim().to_ascii_lowercase(),
         sync_interval: (!sync_interval.is_zero()).then_some(sync_interval),
     })
 }
 
-/// A URL from `--host`, `--port`, `--user`, `--password` and `--dbname`, if `--host` is given.
+/// A URL from `--host`, `--port`, `--user`, `--password`, `--dbname` and `--options`, if `--host` is given.
 fn url_from_parts(values: &Values) -> Result<Option<String>, OptionError> {
     let Some(host) = values.text("host") else {
         return Ok(None);
@@ -285,6 +331,11 @@ fn url_from_parts(values: &Values) -> Result<Option<String>, OptionError> {
     url.path_segments_mut()
         .map_err(|()| bad_host())?
         .push(database);
+    if let Some(options) = values.text("options") {
+        // A space as %20: a plus stays one in a connection URL.
+        let options: String = url::form_urlencoded::byte_serialize(options.as_bytes()).collect();
+        url.set_query(Some(&format!("options={}", options.replace('+', "%20"))));
+    }
     Ok(Some(url.into()))
 }
 
@@ -323,13 +374,56 @@ mod tests {
     #[test]
     fn a_url_is_made_of_parts() {
         let parts = [
-            "--host", "db", "--port", "1", "-u", "me", "-p", "p@ss/w", "-d", "my db",
+            "--host",
+            "db",
+            "--port",
+            "1",
+            "-u",
+            "me",
+            "-p",
+            "p@ss/w",
+            "-d",
+            "my db",
+            "-o",
+            "-c geqo=off",
         ];
         let database = settings(&parts).unwrap().database;
         assert_eq!(
             database.metadata_url,
-            "postgres://me:p%40ss%2Fw@db:1/my%20db"
+            "postgres://me:p%40ss%2Fw@db:1/my%20db?options=-c%20geqo%3Doff"
         );
+    }
+
+    #[test]
+    fn defaults_of_metadata_are_taken_or_refused_by_name() {
+        let with = |defaults: &str| {
+            let flag = format!("--metadata-defaults={defaults}");
+            let read = settings(&["--database-url=postgres://a/b", &flag]);
+            read.map(drop).map_err(|error| error.to_string())
+        };
+        assert_eq!(with("{}"), Ok(()));
+        assert_eq!(
+            with(r#"{"backend_configs": {"dataconnector": {}}}"#),
+            Ok(())
+        );
+        for (defaults, reason) in [
+            ("[]", "expecting a JSON object"),
+            ("{", "expecting a JSON object"),
+            (r#"{"sources": []}"#, "\"sources\" cannot have defaults"),
+            (r#"{"backend_configs": 1}"#, "is no JSON object"),
+            (
+                r#"{"backend_configs": {"pg": {}}}"#,
+                "kind of database \"pg\"",
+            ),
+            (
+                r#"{"backend_configs": {"dataconnector": {"sqlite": {"uri": "http://s"}}}}"#,
+                "the agent \"sqlite\" is a data connector",
+            ),
+        ] {
+            let error = with(defaults).unwrap_err();
+            assert!(error.starts_with("option --metadata-defaults"), "{error}");
+            assert!(error.contains(reason), "{error}");
+        }
     }
 
     #[test]

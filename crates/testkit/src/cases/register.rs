@@ -64,7 +64,7 @@ impl Covered {
     }
 }
 
-fn is_refusal(expected: &Expected) -> bool {
+pub(super) fn is_refusal(expected: &Expected) -> bool {
     let refuses = |answer: &Value| answer.get("errors").is_some() || answer.get("error").is_some();
     expected.status >= 400
         || match &expected.answer {

@@ -1,0 +1,1 @@
+SELECT metadata::text FROM hdb_catalog.hdb_metadata LIMIT 2

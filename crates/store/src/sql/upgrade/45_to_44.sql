@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS hdb_catalog.hdb_schema_notifications;

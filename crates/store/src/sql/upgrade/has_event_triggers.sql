@@ -1,0 +1,1 @@
+SELECT (EXISTS (SELECT FROM hdb_catalog.event_triggers))::text
