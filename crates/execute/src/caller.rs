@@ -1,13 +1,51 @@
 //! The client behind a request, as far as others are told about it: webhooks get its headers, triggers its trace.
 
+use std::sync::OnceLock;
+
 use graphloom_vocab::Json;
+use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 /// The client behind a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// The headers it sent, names in lower case.
-    pub headers: Vec<(String, String)>,
+    /// What [`Self::headers`] is made of, if it was not made yet.
+    sent: HeaderMap,
+    headers: OnceLock<Vec<(String, String)>>,
+}
+
+impl Caller {
+    /// A client that sent these headers; names in lower case.
+    pub fn new(headers: Vec<(String, String)>) -> Self {
+        Self {
+            sent: HeaderMap::new(),
+            headers: headers.into(),
+        }
+    }
+
+    /// The same over HTTP. Bytes that are no UTF-8 are replaced, as v2 does.
+    pub fn of_http(sent: HeaderMap) -> Self {
+        Self {
+            sent,
+            headers: OnceLock::new(),
+        }
+    }
+
+    /// The headers it sent, names in lower case. Most requests are answered without a look at them.
+    pub fn headers(&self) -> &[(String, String)] {
+        self.headers.get_or_init(|| {
+            let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let sent = self.sent.iter();
+            sent.map(|(name, value)| (name.as_str().to_owned(), text(value)))
+                .collect()
+        })
+    }
+}
+
+impl PartialEq for Caller {
+    fn eq(&self, other: &Self) -> bool {
+        self.headers() == other.headers()
+    }
 }
 
 /// A distributed trace and a place in it.

@@ -18,8 +18,9 @@ use serde_json::json;
 
 use crate::guard::{self, TimeLimit, exceeded};
 use crate::operation::OperationPlan;
-use crate::plan_cache::{PlanCache, PlanKey};
+use crate::plan_cache::{PlanCache, PlanLookup};
 use crate::rate::Rates;
+use crate::request::Statements;
 use crate::route::{self, RouteRequest};
 use crate::tagged::OperationTags;
 use crate::{Executed, GraphqlRequest, Live, Outside, Routes, Transport, mutation, run};
@@ -248,7 +249,7 @@ impl Engine {
         Ok(Started::Answer(Executed {
             data,
             kind: plan.kind.into(),
-            statements: plan.statements(),
+            statements: Statements::of(plan),
         }))
     }
 
@@ -265,8 +266,8 @@ impl Engine {
             let at = ErrorPath::keys(&["variables"]);
             return Err(Error::validation(message).at(at));
         }
-        let key = PlanKey::new(snapshot.generation, session, request);
-        if let Some(found) = self.plans.get(&key, &request.variables)? {
+        let key = PlanLookup::new(snapshot.generation, session, request);
+        if let Some(found) = self.plans.get(key, &request.variables)? {
             return Ok(found);
         }
         let plan = Arc::new(self.plan(snapshot, session, request)?);

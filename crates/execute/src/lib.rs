@@ -27,6 +27,6 @@ pub use guard::TimeLimit;
 pub use live::{Live, LivePlan};
 pub use mutation::{text_array, write};
 pub use outside::Outside;
-pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Transport};
+pub use request::{Executed, GraphqlRequest, RequestKind, SchemaKind, Statements, Transport};
 pub use route::{Routes, Target};
 pub use run::read;

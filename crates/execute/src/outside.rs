@@ -112,7 +112,7 @@ impl Outside {
 /// The client's headers as they are sent along.
 fn forwarded(caller: &Caller) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in &caller.headers {
+    for (name, value) in caller.headers() {
         let renamed = RENAMED.iter().find(|(from, _)| from == name);
         let name = match renamed {
             Some((_, to)) => to,

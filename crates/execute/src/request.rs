@@ -7,6 +7,7 @@ pub use graphloom_schema::SchemaKind;
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result};
 
 use crate::Caller;
+use crate::operation::OperationPlan;
 
 /// One GraphQL request: `{"query", "operationName", "variables"}`.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,8 +57,37 @@ pub struct Executed {
     pub data: Bytes,
     /// What ran.
     pub kind: RequestKind,
-    /// `(root field, SQL)` of every statement, for the query log.
-    pub statements: Vec<(String, String)>,
+    /// What was sent to Postgres, for the query log.
+    pub statements: Statements,
+}
+
+/// The statements of an operation; made into text when somebody asks, for most requests nobody does.
+#[derive(Clone, Debug)]
+pub struct Statements(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Plan(Arc<OperationPlan>),
+    List(Vec<(String, String)>),
+}
+
+impl Statements {
+    pub(crate) fn of(plan: Arc<OperationPlan>) -> Self {
+        Self(Source::Plan(plan))
+    }
+
+    /// These, for those who stand in for the engine.
+    pub fn known(statements: Vec<(String, String)>) -> Self {
+        Self(Source::List(statements))
+    }
+
+    /// `(root field, SQL)` of each.
+    pub fn list(&self) -> Vec<(String, String)> {
+        match &self.0 {
+            Source::Plan(plan) => plan.statements(),
+            Source::List(statements) => statements.clone(),
+        }
+    }
 }
 
 impl GraphqlRequest {

@@ -112,7 +112,7 @@ pub(crate) struct RouteRequest<'a> {
 
 impl RouteRequest<'_> {
     fn to_json(&self) -> Json {
-        let headers = self.request.caller.headers.iter();
+        let headers = self.request.caller.headers().iter();
         let headers: JsonObject = headers
             .map(|(name, value)| (name.clone(), value.clone().into()))
             .collect();

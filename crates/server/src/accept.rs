@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use crate::http::App;
 use crate::log::Level;
 use crate::settings::ListenSettings;
+use crate::websocket;
 
 /// What an HTTP/2 connection begins with (RFC 9113, 3.4).
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -218,7 +219,10 @@ impl Protocols {
             let (app, share) = (Arc::clone(&app), held.clone());
             async move {
                 let mut request = request.map(Body::new);
-                request.extensions_mut().insert(share);
+                // Only what becomes a websocket outlives the connection's task.
+                if websocket::is_upgrade(request.headers()) {
+                    request.extensions_mut().insert(share);
+                }
                 Ok::<_, Infallible>(app.answer(peer, request).await)
             }
         });

@@ -502,12 +502,7 @@ fn shape(headers: &HeaderMap) -> Shape {
 
 /// The client of a request, for webhooks and triggers.
 fn caller(headers: &HeaderMap) -> Arc<Caller> {
-    let headers = headers.iter();
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = headers.map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    Arc::new(Caller {
-        headers: headers.collect(),
-    })
+    Arc::new(Caller::of_http(headers.clone()))
 }
 
 fn admin_only(session: &Session) -> Result<()> {

@@ -257,7 +257,7 @@ struct Marks {
 impl Marks {
     fn of(request: Request<'_>) -> Self {
         let random = Uuid::new_v4().to_string();
-        let trace = Trace::of_headers(&request.caller.headers, &random);
+        let trace = Trace::of_headers(request.caller.headers(), &random);
         Self {
             trace: trace.to_json().to_string(),
             user: request.session.variables_json().to_string(),

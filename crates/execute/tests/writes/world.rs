@@ -88,7 +88,7 @@ impl World {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let headers = headers.iter().map(owned).collect();
         let request = GraphqlRequest::from_json(body).unwrap();
-        let request = request.of_caller(Arc::new(Caller { headers }));
+        let request = request.of_caller(Arc::new(Caller::new(headers)));
         match self.engine.graphql(session, &request).await {
             Ok(executed) => serde_json::from_slice(&executed.data).unwrap(),
             Err(error) => json!({

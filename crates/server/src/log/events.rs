@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use graphloom_execute::GraphqlRequest;
+use graphloom_execute::{GraphqlRequest, Statements};
 use graphloom_vocab::{Error, Json, JsonObject, Session};
 use serde_json::json;
 
@@ -152,7 +152,7 @@ impl Logs {
         &self,
         request_id: &str,
         request: &GraphqlRequest,
-        statements: &[(String, String)],
+        statements: &Statements,
     ) {
         if !self.wants(LogType::Query, Level::Info) {
             return;
@@ -167,6 +167,7 @@ impl Logs {
             });
             self.write(LogType::Query, Level::Info, detail);
         };
+        let statements = statements.list();
         if statements.is_empty() {
             record("introspection", Json::Null);
         }

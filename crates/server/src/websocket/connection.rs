@@ -304,7 +304,7 @@ impl Connection {
             Ok(authenticated) => {
                 let lower = |(name, value): (String, String)| (name.to_ascii_lowercase(), value);
                 let headers = headers.into_iter().map(lower).collect();
-                self.caller = Arc::new(Caller { headers });
+                self.caller = Arc::new(Caller::new(headers));
                 self.expiry = authenticated.session.expires_at_s.map(instant);
                 self.state = State::Ready(Arc::new(authenticated.session));
                 write(sink, json!({ "type": "connection_ack" }).to_string()).await?;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graphloom_admin::Health;
-use graphloom_execute::{Executed, GraphqlRequest, RequestKind, Transport};
+use graphloom_execute::{Executed, GraphqlRequest, RequestKind, Statements, Transport};
 use graphloom_server::options::{CommandLine, SERVE};
 use graphloom_server::startup::{self, Server};
 use graphloom_server::{Answer, App, Logs, Services};
@@ -86,6 +86,7 @@ impl Services for Fake {
                 }
             };
             let statements = vec![("root".to_owned(), "SELECT 1".to_owned())];
+            let statements = Statements::known(statements);
             Ok(Executed {
                 data: Bytes::from(data),
                 kind: RequestKind::Query,
