@@ -115,9 +115,20 @@ impl PgType {
     /// The type of a parameter that holds a list of values of this type: its array, or `text[]` with an
     /// array's literal in each place if it is an array itself, for Postgres has no arrays of arrays.
     pub fn list_of(element: Self) -> Self {
-        match element.element() {
-            Some(_) => Self::array_of(Self::builtin("text")),
-            None => Self::array_of(element),
+        match element.is_array() {
+            true => Self::array_of(Self::builtin("text")),
+            false => Self::array_of(element),
+        }
+    }
+
+    /// Whether Postgres has no array of this type because it is one, also where it is taken for a scalar: then its name
+    /// tells.
+    pub fn is_array(&self) -> bool {
+        let base = self.base();
+        match base.kind {
+            TypeKind::Array(_) => true,
+            TypeKind::Base => base.name.starts_with('_'),
+            _ => false,
         }
     }
 

@@ -274,11 +274,11 @@ fn compare(
     match operator {
         Operator::Eq if is_null => null_or(Expr::IsNull(Box::new(left))),
         Operator::Neq if is_null => null_or(Expr::IsNotNull(Box::new(left))),
-        Operator::In if ty.element().is_some() => {
+        Operator::In if ty.is_array() => {
             let arrays = arrays(context, ty, right);
             quantified(left, BinaryOperator::Equal, Quantifier::Any, arrays)
         }
-        Operator::Nin if ty.element().is_some() => {
+        Operator::Nin if ty.is_array() => {
             let arrays = arrays(context, ty, right);
             quantified(left, BinaryOperator::NotEqual, Quantifier::All, arrays)
         }

@@ -30,7 +30,10 @@ use crate::role::{Ingredients, Places, RoleSchema, SchemaVariant};
 use crate::rule::RuleContext;
 use crate::table::{self, TableInfo};
 use crate::write::{self, WritePermissions};
-use crate::{Inconsistency, Naming, NamingConvention, Part, Reason, Settings, definition, unbuilt};
+use crate::{
+    Feature, Inconsistency, Naming, NamingConvention, Part, Reason, Settings, arrays, definition,
+    unbuilt,
+};
 
 /// A source's catalog, or why there is none.
 pub type CatalogResult = Result<Arc<Catalog>, Reason>;
@@ -232,6 +235,10 @@ impl SourceBuilder<'_> {
             (None, Some(Ok(catalog))) => catalog.clone(),
             (None, Some(Err(reason))) => return self.refuse(reason.clone()),
             (None, None) => return self.refuse("the source was not introspected".into()),
+        };
+        let catalog = match settings.features.has(Feature::DisablePostgresArrays) {
+            true => arrays::as_scalars(&catalog),
+            false => catalog,
         };
         self.found.extend(unbuilt::of_source(self.source));
         let naming = settings.naming(&self.source.customization);

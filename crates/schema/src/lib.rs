@@ -4,6 +4,7 @@
 //! role never sees more than its permissions say. Must not know SQL, documents or I/O.
 //! Read `cache.rs`, then `role/mod.rs`; naming rules are in `naming.rs`.
 
+mod arrays;
 mod cache;
 mod conflict;
 mod definition;

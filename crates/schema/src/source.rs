@@ -52,7 +52,7 @@ pub enum Feature {
     HideStreamFields,
     /// Mutations have no `update_T_many`.
     HideUpdateManyFields,
-    /// Arrays are scalars called as Postgres calls them.
+    /// Array columns are scalars called as Postgres calls them.
     DisablePostgresArrays,
     /// Aggregates have groups.
     GroupByAggregations,

@@ -438,7 +438,7 @@ mod tests {
                 ("HASURA_GRAPHQL_EVENTS_FETCH_BATCH_SIZE", "100"),
                 (
                     "HASURA_GRAPHQL_EXPERIMENTAL_FEATURES",
-                    "naming_convention, disable_postgres_arrays",
+                    "naming_convention, no_null_unbound_variable_default",
                 ),
                 ("HASURA_GRAPHQL_PG_SOURCE_URL_1", "postgres://secret"),
                 ("UNRELATED", "x"),
@@ -452,8 +452,8 @@ mod tests {
                 "environment variable HASURA_GRAPHQL_PG_SOURCE_URL_1 is set, but no option has this name",
                 "environment variable HASURA_GRAPHQL_CONNECTION_COMPRESSION is set, but has no effect \
                  in this version",
-                "environment variable HASURA_GRAPHQL_EXPERIMENTAL_FEATURES has disable_postgres_arrays, \
-                 which has no effect in this version",
+                "environment variable HASURA_GRAPHQL_EXPERIMENTAL_FEATURES has \
+                 no_null_unbound_variable_default, which has no effect in this version",
             ]
         );
     }
