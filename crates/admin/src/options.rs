@@ -23,6 +23,9 @@ pub struct AdminOptions {
     pub sync_interval: Option<Duration>,
     /// `statement_timeout` of every session of a source; `None` leaves the server's.
     pub statement_timeout: Option<Duration>,
+    /// What the path of a file with a connection string begins with; `None`: no such file is read
+    /// (`HASURA_GRAPHQL_DYNAMIC_SECRETS_ALLOWED_PATH_PREFIX`).
+    pub secrets_prefix: Option<String>,
     /// Whether native queries are held against the database when they are tracked and read.
     pub native_queries: NativeQueries,
     /// Whether commands may change the metadata.

@@ -40,6 +40,7 @@ impl Preview {
         let environment = Arc::new(Environment {
             variables: options.environment,
             statement_timeout: options.statement_timeout,
+            secrets_prefix: options.secrets_prefix,
             native_queries: options.native_queries,
         });
         let workshop = Workshop {

@@ -30,6 +30,8 @@ pub(crate) struct Environment {
     pub(crate) variables: HashMap<String, String>,
     /// `statement_timeout` of every session.
     pub(crate) statement_timeout: Option<Duration>,
+    /// What the path of a file with a connection string begins with; `None`: no such file is read.
+    pub(crate) secrets_prefix: Option<String>,
     /// Whether statements that an admin wrote are held against the database.
     pub(crate) native_queries: NativeQueries,
 }

@@ -40,6 +40,7 @@ impl Shared {
         let environment = Arc::new(Environment {
             variables: std::mem::take(&mut options.environment),
             statement_timeout: options.statement_timeout,
+            secrets_prefix: options.secrets_prefix.clone(),
             native_queries: options.native_queries,
         });
         let state = State {

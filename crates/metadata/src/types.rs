@@ -88,11 +88,6 @@ impl SourceConfiguration {
                 let mut given = given.into_iter();
                 given.find_map(|(object, json)| support::misfit(object, json?, &[]))
             })
-            .or_else(|| {
-                let is_file = matches!(info.database_url, Some(DatabaseUrl::FromFile(_)));
-                let refusal = support::refusal(&support::DATABASE_URL, "dynamic_from_file");
-                is_file.then(|| refusal.to_owned())
-            })
     }
 }
 

@@ -17,7 +17,8 @@ use crate::error::{
     ConnectFailure, ConnectReason, DatabaseError, PgError, PgErrorKind, chain, find_io,
 };
 use crate::options::{
-    ChannelBinding, ConnectionOptions, Endpoint, Negotiation, SessionAttrs, Shuffle, SslMode,
+    ChannelBinding, ConnectionOptions, Endpoint, Negotiation, OptionsError, SessionAttrs, Shuffle,
+    SslMode,
 };
 use crate::pool::StatementMode;
 use crate::session::{Session, SessionSettings};
@@ -44,6 +45,9 @@ pub(crate) async fn open(
     options: &ConnectionOptions,
     settings: &SessionSettings,
 ) -> Result<Session, PgError> {
+    let renewed = options.renewed().await;
+    let renewed = renewed.map_err(|error| unreadable(options, &error))?;
+    let options = renewed.as_ref().unwrap_or(options);
     let count = options.endpoints.len();
     let first = match options.shuffle_endpoints {
         Shuffle::InOrder => 0,
@@ -60,6 +64,17 @@ pub(crate) async fn open(
         }
     }
     Err(last.expect("there is at least one endpoint: `Settings::endpoints` adds defaults"))
+}
+
+/// The file with the connection string has gone, or there is something else in it now.
+fn unreadable(options: &ConnectionOptions, error: &OptionsError) -> PgError {
+    PgError::new(PgErrorKind::Connect(ConnectFailure {
+        reason: ConnectReason::Other,
+        address: options.addresses().join(", "),
+        message: error.to_string(),
+        hint: None,
+        sqlstate: None,
+    }))
 }
 
 fn is_worth_another_host(error: &PgError) -> bool {

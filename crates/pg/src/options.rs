@@ -5,6 +5,7 @@
 //! quotes a value, since a password with an unescaped `@` or `/` is taken for a host or a port.
 //! Read next: `options/parse.rs` for the two spellings, `tls.rs` for what the certificates are used for.
 
+mod file;
 mod parse;
 mod program;
 mod redact;
@@ -39,6 +40,8 @@ pub struct ConnectionOptions {
     pub(crate) session_attrs: SessionAttrs,
     pub(crate) channel_binding: ChannelBinding,
     pub(crate) tls: TlsOptions,
+    /// Where they are read anew for every connection.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// One place to connect to.
@@ -258,6 +261,9 @@ pub enum OptionsError {
         /// What it takes.
         expected: &'static str,
     },
+    /// The file with the connection string cannot be read, or may not be.
+    #[error("the file with the connection string: {0}")]
+    File(String),
     /// The root certificate cannot be used.
     #[error("root certificate file: {0}")]
     RootCertificate(String),
@@ -311,6 +317,7 @@ impl ConnectionOptions {
             session_attrs: settings.session_attrs()?,
             channel_binding: settings.channel_binding()?,
             tls: settings.tls(environment)?,
+            file: None,
         })
     }
 

@@ -308,6 +308,8 @@ pub struct DatabaseSettings {
     pub default_origin: UrlOrigin,
     /// URL of the metadata database.
     pub metadata_url: String,
+    /// What the path of a file with a connection string begins with; `None`: no such file is read.
+    pub secrets_prefix: Option<String>,
     /// How often to try the metadata database again at start.
     pub retries: u64,
     /// Most connections of a source.

@@ -104,7 +104,8 @@ pub(crate) fn metadata_pool(
     environment: &HashMap<String, String>,
 ) -> Result<Pool, Fatal> {
     let lookup = |name: &str| environment.get(name).cloned();
-    let connect = ConnectionOptions::parse_with(&settings.metadata_url, &lookup);
+    let prefix = settings.secrets_prefix.as_deref();
+    let connect = ConnectionOptions::parse_or_read(&settings.metadata_url, prefix, &lookup);
     let connect = connect
         .map_err(|error| Fatal::Services(format!("the URL of the metadata database: {error}")))?;
     let pool = PoolOptions {
@@ -206,6 +207,7 @@ fn admin_options(
         changes: settings.changes,
         sync_interval: settings.database.sync_interval,
         statement_timeout: settings.database.statement_timeout,
+        secrets_prefix: settings.database.secrets_prefix.clone(),
         observer: Some(Arc::new(move |event| log_event(&logs, event))),
     }
 }

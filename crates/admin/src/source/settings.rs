@@ -7,7 +7,6 @@ use std::time::Duration;
 use graphloom_execute::Routes;
 use graphloom_kriti::Template;
 use graphloom_metadata::Decode;
-use graphloom_metadata::support;
 use graphloom_metadata::types::{ConnectionInfo, DatabaseUrl, SourceConfiguration};
 use graphloom_pg::{
     ConnectionOptions, Isolation, PemSource, Pool, PoolOptions, SslMode, SslOverrides,
@@ -84,14 +83,21 @@ impl Resolved {
 
 impl Endpoint {
     fn new(info: &ConnectionInfo, environment: &Environment) -> Result<Self, SourceFailure> {
-        let url = url(info.database_url.as_ref(), environment)?;
         let invalid = |error: graphloom_pg::OptionsError| SourceFailure {
             reason: "connection error".to_owned(),
             message: Some(error.to_string()),
             is_away: false,
         };
         let lookup = |name: &str| environment.variables.get(name).cloned();
-        let mut connect = ConnectionOptions::parse_with(&url, &lookup).map_err(invalid)?;
+        let prefix = environment.secrets_prefix.as_deref();
+        let connect = match &info.database_url {
+            Some(DatabaseUrl::FromFile(path)) => ConnectionOptions::read(path, prefix, &lookup),
+            url => {
+                let url = self::url(url.as_ref(), environment)?;
+                ConnectionOptions::parse_or_read(&url, prefix, &lookup)
+            }
+        };
+        let mut connect = connect.map_err(invalid)?;
         if let Some(ssl) = &info.ssl_configuration {
             connect = connect.with_ssl(ssl_overrides(ssl, environment)?);
         }
@@ -188,11 +194,9 @@ fn url(url: Option<&DatabaseUrl>, environment: &Environment) -> Result<String, S
         Some(DatabaseUrl::Url(text)) => Ok(text.clone()),
         Some(DatabaseUrl::FromEnv(name)) => variable(name, environment),
         Some(DatabaseUrl::Parameters(parameters)) => Ok(parameters_url(parameters)),
-        Some(DatabaseUrl::FromFile(_)) => Err(SourceFailure::settings(support::refusal(
-            &support::DATABASE_URL,
-            "dynamic_from_file",
-        ))),
-        None => Err(SourceFailure::settings("the source has no database_url")),
+        Some(DatabaseUrl::FromFile(_)) | None => {
+            Err(SourceFailure::settings("the source has no database_url"))
+        }
     }
 }
 

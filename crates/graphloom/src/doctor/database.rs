@@ -24,6 +24,8 @@ const OLDEST_TESTED: u64 = 130_000;
 pub(crate) struct Target {
     check: &'static str,
     url: String,
+    /// Where files with URLs may lie.
+    secrets_prefix: Option<String>,
     catalog: Catalog,
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn targets(named: Option<&DatabaseSettings>, running: Option<String>)
         let target = |url| Target {
             check: "managed database",
             url,
+            secrets_prefix: None,
             catalog: Catalog::Here,
         };
         return running.into_iter().map(target).collect();
@@ -51,6 +54,7 @@ pub(crate) fn targets(named: Option<&DatabaseSettings>, running: Option<String>)
         targets.push(Target {
             check: "source default",
             url,
+            secrets_prefix: named.secrets_prefix.clone(),
             catalog: Catalog::Elsewhere,
         });
     }
@@ -58,6 +62,7 @@ pub(crate) fn targets(named: Option<&DatabaseSettings>, running: Option<String>)
     targets.push(Target {
         check: "metadata database",
         url,
+        secrets_prefix: named.secrets_prefix.clone(),
         catalog: Catalog::Here,
     });
     targets
@@ -66,8 +71,9 @@ pub(crate) fn targets(named: Option<&DatabaseSettings>, running: Option<String>)
 /// Connects and looks.
 pub(crate) async fn check(target: &Target, environment: &HashMap<String, String>) -> Finding {
     let lookup = |name: &str| environment.get(name).cloned();
+    let prefix = target.secrets_prefix.as_deref();
     let problem = |text: String| Finding::new(target.check, State::Problem, text);
-    let options = match ConnectionOptions::parse_with(&target.url, &lookup) {
+    let options = match ConnectionOptions::parse_or_read(&target.url, prefix, &lookup) {
         Ok(options) => options,
         Err(error) => return problem(error.to_string()),
     };
@@ -230,6 +236,7 @@ mod tests {
     #[test]
     fn an_old_server_is_a_warning() {
         let target = Target {
+            secrets_prefix: None,
             check: "x",
             url: String::new(),
             catalog: Catalog::Elsewhere,

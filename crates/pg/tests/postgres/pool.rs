@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphloom_pg::{PgErrorKind, Pool, PoolOptions, Purpose, Statement};
+use graphloom_pg::{ConnectionOptions, PgErrorKind, Pool, PoolOptions, Purpose, Statement};
 
 use crate::support::{Cluster, ask, cluster, options, pool, until};
 
@@ -281,4 +281,28 @@ async fn control(cluster: &Arc<Cluster>, action: &'static str) {
     tokio::task::spawn_blocking(move || cluster.control(action))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn every_connection_reads_its_file_anew() {
+    let file = cluster().file("connection_string");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write(&format!("{}\n", cluster().url()));
+    let url = format!("dynamic-from-file://{file}");
+    let read = ConnectionOptions::parse_or_read(&url, Some(&file), &|_| None);
+    let pool = Pool::new(read.unwrap().with_application_name("file"), of(2));
+    let first = pool.get().await.unwrap();
+    write(&cluster().tcp_url("nobody_of_that_name", "127.0.0.1", ""));
+    let error = pool.get().await.unwrap_err();
+    assert!(error.is_connection_error(), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    let error = pool.get().await.unwrap_err().to_string();
+    assert!(
+        error.contains("the file with the connection string: "),
+        "{error}"
+    );
+    write(&cluster().url());
+    let second = pool.get().await.unwrap();
+    drop((first, second));
+    until(&sessions("file"), "2").await;
 }

@@ -309,7 +309,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("enable-triggers-error-log-level", &["HASURA_GRAPHQL_ENABLE_TRIGGERS_ERROR_LOG_LEVEL"], Switch,
         "Log failed deliveries as errors").or("false").status(NotBuilt),
     Opt::new("dynamic-secrets-allowed-path-prefix", &["HASURA_GRAPHQL_DYNAMIC_SECRETS_ALLOWED_PATH_PREFIX"], Text,
-        "Where files with secrets may lie (none is read yet)").status(NotBuilt),
+        "What the path of a file begins with that a database's URL is read from (`dynamic_from_file` in metadata, `dynamic-from-file:///path` in options); without it none is read"),
     Opt::new("ee-license-key", &["HASURA_GRAPHQL_EE_LICENSE_KEY"], Secret,
         "Accepted for compatibility").status(Accepted("there is no licence to check")),
     Opt::new("metrics-secret", &["HASURA_GRAPHQL_METRICS_SECRET"], Secret,

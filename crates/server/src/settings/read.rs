@@ -295,6 +295,9 @@ fn database(values: &Values) -> Result<DatabaseSettings, OptionError> {
         default_url,
         default_origin,
         metadata_url,
+        secrets_prefix: values
+            .text("dynamic-secrets-allowed-path-prefix")
+            .map(str::to_owned),
         retries: values.integer("retries"),
         connections_max: values.size("connections"),
         idle_timeout: Duration::from_secs(values.integer("timeout")),
