@@ -224,7 +224,12 @@ mod tests {
         assert_eq!(state, State::Ok);
         let there = facts(json!({ "has_version_table": true, "may_change_metadata": true }));
         assert_eq!(judge_catalog(&there, Some("48")).0, State::Ok);
-        assert_eq!(judge_catalog(&there, Some("47")).0, State::Problem);
+        let (state, text) = judge_catalog(&there, Some("47"));
+        assert_eq!(state, State::Ok);
+        assert!(text.contains("brings it up to version 48"), "{text}");
+        for version in ["39", "49"] {
+            assert_eq!(judge_catalog(&there, Some(version)).0, State::Problem);
+        }
         let (state, text) = judge_catalog(&there, None);
         assert_eq!(state, State::Problem);
         assert!(
