@@ -192,8 +192,8 @@ mod tests {
         assert_eq!(
             core,
             [
-                "vocab", "graphql", "metadata", "catalog", "sql", "console", "ir", "schema",
-                "plan", "bind"
+                "vocab", "graphql", "metadata", "catalog", "sql", "console", "kriti", "ir",
+                "schema", "plan", "bind"
             ]
         );
     }
