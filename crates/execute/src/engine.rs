@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::guard::{self, TimeLimit, exceeded};
 use crate::operation::OperationPlan;
+use crate::parts::{self, Large, Streamed};
 use crate::plan_cache::{PlanCache, PlanLookup};
 use crate::rate::Rates;
 use crate::request::Statements;
@@ -148,27 +149,14 @@ impl Engine {
     ///
     /// A time limit of the role's ends it with `time-limit-exceeded`, and the statement in the database too.
     pub async fn graphql(&self, session: &Session, request: &GraphqlRequest) -> Result<Executed> {
-        match self.start(session, request).await? {
-            Started::Answer(executed) => Ok(executed),
-            Started::Live(_) => Err(Error::new(
-                ErrorCode::UnexpectedPayload,
-                "subscriptions are not supported over HTTP, use websockets instead",
-            )),
-        }
+        self.start(session, request).await?.into_answer()
     }
 
     /// The same for transports that can carry many answers: a subscription is planned and not run.
     pub async fn start(&self, session: &Session, request: &GraphqlRequest) -> Result<Started> {
         let snapshot = self.snapshot.load_full();
         let limit = TimeLimit::of(&snapshot, session);
-        let running = self.run(&snapshot, session, request);
-        match limit {
-            None => running.await,
-            Some(limit) => {
-                let ended = tokio::time::timeout(limit.duration(), running).await;
-                ended.unwrap_or_else(|_| Err(limit.error()))
-            }
-        }
+        within(limit, self.run(&snapshot, session, request)).await
     }
 
     /// Lets a request's operations in, or refuses all of them: `batch-limit-exceeded`,
@@ -199,13 +187,59 @@ impl Engine {
         }
     }
 
+    /// The same as [`Self::graphql`] for transports that can send an answer in parts: a large list begins to go out
+    /// while its rows still arrive.
+    pub async fn stream(&self, session: &Session, request: &GraphqlRequest) -> Result<Streamed> {
+        let snapshot = self.snapshot.load_full();
+        let limit = TimeLimit::of(&snapshot, session);
+        let prepared = self.prepare(&snapshot, session, request)?;
+        let (plan, variables) = &prepared;
+        let Some(step) = parts::step(plan) else {
+            let running = self.run_prepared(&snapshot, session, request, prepared);
+            return within(limit, running).await?.into_streamed();
+        };
+        let routed = RouteRequest {
+            session,
+            request,
+            plan,
+        };
+        let pools = route::pools(&snapshot.pools, &snapshot.routes, &routed)?;
+        let pool = run::pool(&pools, &step.source);
+        let mut parameters = plan.parameters(session, variables)?;
+        let large = Large {
+            plan: Arc::clone(plan),
+            parameters: parameters.pop().unwrap_or_default(),
+            pool: pool
+                .map_err(|error| error.to_error(Purpose::Operation))?
+                .clone(),
+            request_id: request.request_id.clone(),
+            limit,
+        };
+        Ok(Streamed {
+            data: large.start().await?,
+            kind: plan.kind.into(),
+            statements: Statements::of(Arc::clone(plan)),
+        })
+    }
+
     async fn run(
         &self,
         snapshot: &Snapshot,
         session: &Session,
         request: &GraphqlRequest,
     ) -> Result<Started> {
-        let (plan, variables) = self.prepare(snapshot, session, request)?;
+        let prepared = self.prepare(snapshot, session, request)?;
+        self.run_prepared(snapshot, session, request, prepared)
+            .await
+    }
+
+    async fn run_prepared(
+        &self,
+        snapshot: &Snapshot,
+        session: &Session,
+        request: &GraphqlRequest,
+        (plan, variables): (Arc<OperationPlan>, JsonObject),
+    ) -> Result<Started> {
         // Again here: a cached plan may have been made for another method.
         check_method(plan.kind, request.transport)?;
         let routed = RouteRequest {
@@ -420,6 +454,37 @@ fn hinted(error: Error, schema: &SchemaCache, role: &RoleName, variant: SchemaVa
     match hint {
         Some(hint) => error.with_internal(json!({ "hint": hint })),
         None => error,
+    }
+}
+
+impl Started {
+    /// The answer; a subscription has none.
+    fn into_answer(self) -> Result<Executed> {
+        match self {
+            Self::Answer(executed) => Ok(executed),
+            Self::Live(_) => Err(Error::new(
+                ErrorCode::UnexpectedPayload,
+                "subscriptions are not supported over HTTP, use websockets instead",
+            )),
+        }
+    }
+
+    fn into_streamed(self) -> Result<Streamed> {
+        self.into_answer().map(Streamed::from)
+    }
+}
+
+/// Runs something under the role's time limit.
+async fn within<T>(
+    limit: Option<TimeLimit>,
+    running: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match limit {
+        None => running.await,
+        Some(limit) => {
+            let ended = tokio::time::timeout(limit.duration(), running).await;
+            ended.unwrap_or_else(|_| Err(limit.error()))
+        }
     }
 }
 

@@ -56,6 +56,18 @@ pub(crate) async fn run(
     Ok(assemble(plan, results))
 }
 
+/// What stands before and after the one result in the `data` object.
+pub(crate) fn around(plan: &OperationPlan) -> [Vec<u8>; 2] {
+    // No JSON has this byte in it.
+    const MARK: u8 = 0;
+    let marked = assemble(plan, vec![Some(Bytes::from_static(&[MARK]))]);
+    let mut pieces = marked.split(|byte| *byte == MARK).map(<[u8]>::to_vec);
+    [
+        pieces.next().unwrap_or_default(),
+        pieces.next().unwrap_or_default(),
+    ]
+}
+
 /// The `data` object, given the results of all statements in order.
 pub(crate) fn assemble(plan: &OperationPlan, results: Vec<Option<Bytes>>) -> Bytes {
     // One root field is the common case: no reason to grow the buffer.

@@ -15,6 +15,7 @@ mod graphql;
 pub(crate) mod hosts;
 mod info;
 mod negotiate;
+mod parts;
 mod persisted;
 mod pg_dump;
 mod reply;
@@ -41,7 +42,9 @@ use crate::websocket::{self, Sockets};
 
 use body::BodyReader;
 use developer::DeveloperPage;
+use graphloom_execute::Parts;
 pub(crate) use info::RequestInfo;
+use parts::{Coding, Line, Outgoing};
 use persisted::PersistedQueries;
 use pg_dump::PgDump;
 pub(crate) use reply::{Reply, Shape};
@@ -467,6 +470,9 @@ impl App {
 
     /// Compression, common headers, the log.
     fn finish(&self, info: &RequestInfo, mut reply: Reply) -> Response<Body> {
+        if let Some(parts) = reply.parts.take() {
+            return self.finish_parts(info, reply, parts);
+        }
         let uncompressed_bytes = reply.body.len();
         let content_encoding = compress::compress(&info.accept_encoding, &mut reply);
         self.logs.http(&HttpEvent {
@@ -481,7 +487,29 @@ impl App {
             response_bytes: reply.body.len(),
             uncompressed_bytes,
         });
-        let mut response = reply.into_response();
+        self.decorated(info, content_encoding, reply.into_response())
+    }
+
+    /// The same for an answer whose end is not here yet; the log gets its line when it is.
+    fn finish_parts(&self, info: &RequestInfo, mut reply: Reply, parts: Parts) -> Response<Body> {
+        let accepted = compress::Accepted::parse(&info.accept_encoding);
+        let (coding, content_encoding) = match accepted.gzip {
+            true => (Coding::Gzip, Some("gzip")),
+            false => (Coding::Plain, None),
+        };
+        let operation = std::mem::take(&mut reply.operation);
+        let line = Line::new(&self.logs, info, reply.status, operation);
+        let response = reply.into_response_of(Outgoing::body(parts, coding, line));
+        self.decorated(info, content_encoding, response)
+    }
+
+    /// With the headers that every answer has.
+    fn decorated(
+        &self,
+        info: &RequestInfo,
+        content_encoding: Option<&'static str>,
+        mut response: Response<Body>,
+    ) -> Response<Body> {
         let headers = response.headers_mut();
         headers.insert("x-request-id", info.id_header());
         if let Some(encoding) = content_encoding {

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use graphloom_admin::{Admin, Health};
-use graphloom_execute::{Engine, Executed, GraphqlRequest};
+use graphloom_execute::{Engine, Executed, GraphqlRequest, Streamed};
 use graphloom_pg::LibpqVariables;
 use graphloom_subscribe::{Hub, Subscription};
 use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result, Session};
@@ -34,6 +34,15 @@ pub trait Services: Send + Sync + 'static {
         session: &'a Session,
         request: &'a GraphqlRequest,
     ) -> Answer<'a, Result<Executed>>;
+
+    /// Runs one GraphQL request, whose answer may come in parts.
+    fn stream<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Streamed>> {
+        Box::pin(async move { Ok(self.graphql(session, request).await?.into()) })
+    }
 
     /// Runs one GraphQL request, or begins to follow a subscription.
     fn start<'a>(
@@ -121,6 +130,14 @@ impl Services for Wired {
         request: &'a GraphqlRequest,
     ) -> Answer<'a, Result<Executed>> {
         Box::pin(self.engine.graphql(session, request))
+    }
+
+    fn stream<'a>(
+        &'a self,
+        session: &'a Session,
+        request: &'a GraphqlRequest,
+    ) -> Answer<'a, Result<Streamed>> {
+        Box::pin(self.engine.stream(session, request))
     }
 
     fn start<'a>(

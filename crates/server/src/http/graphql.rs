@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use graphloom_execute::{Caller, Executed, GraphqlRequest, SchemaKind};
+use graphloom_execute::{Caller, Data, Executed, GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, Result, Session};
 use serde_json::json;
 
@@ -119,8 +119,13 @@ impl App {
         }
         let started = Instant::now();
         let mut reply = match requests {
-            Requests::One(request) => match self.run_one(info, session, request).await {
-                Ok(executed) => Reply::graphql(shape, envelope::graphql_data(&executed.data)),
+            Requests::One(request) => match self.run_only(info, session, request).await {
+                Ok(Data::Whole(data)) => Reply::graphql(shape, envelope::graphql_data(&data)),
+                Ok(Data::Parts(parts)) => {
+                    let mut reply = Reply::graphql(shape, Bytes::new());
+                    reply.parts = Some(parts);
+                    reply
+                }
                 Err(error) => self.refuse(shape, Some(session.clone()), error),
             },
             Requests::Batch(requests) => self.run_batch(info, session, requests).await,
@@ -135,6 +140,23 @@ impl App {
             });
         }
         reply
+    }
+
+    /// The one request of a body, whose answer may go out in parts.
+    async fn run_only(
+        &self,
+        info: &RequestInfo,
+        session: &Session,
+        request: &GraphqlRequest,
+    ) -> Result<Data> {
+        // There, the end of an answer is the end of the connection: half of one could be taken for all of it.
+        if info.version == "HTTP/1.0" {
+            let executed = self.run_one(info, session, request).await?;
+            return Ok(Data::Whole(executed.data));
+        }
+        let streamed = self.services.stream(session, request).await?;
+        self.logs.query(&info.id, request, &streamed.statements);
+        Ok(streamed.data)
     }
 
     async fn run_one(

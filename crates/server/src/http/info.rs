@@ -10,7 +10,7 @@ use uuid::Uuid;
 const REQUEST_ID_BYTES_MAX: usize = 512;
 
 /// What is remembered of a request's head.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RequestInfo {
     pub(crate) id: String,
     pub(crate) method: Method,

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use bytes::Bytes;
+use graphloom_execute::Parts;
 use graphloom_vocab::{Error, ErrorCode};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -33,6 +34,8 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
     /// What goes out instead of the body, as it comes.
     pub(crate) events: Option<Events>,
+    /// The `data` that goes out instead of the body, in parts.
+    pub(crate) parts: Option<Parts>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether compressing may still make it smaller.
     pub(crate) encoding: Encoding,
@@ -58,6 +61,7 @@ impl Reply {
             status: StatusCode::OK,
             body,
             events: None,
+            parts: None,
             headers: vec![(header::CONTENT_TYPE, content_type)],
             encoding: Encoding::Plain,
             operation: OperationEvent::default(),
@@ -162,20 +166,24 @@ impl Reply {
     }
 
     /// The bytes that go out.
-    pub(crate) fn into_response(self) -> Response<Body> {
-        let (body, length) = match self.events {
-            Some(events) => (events::body(events), None),
-            None => {
-                let length = HeaderValue::from(self.body.len());
-                (Body::from(self.body), Some(length))
-            }
-        };
+    pub(crate) fn into_response(mut self) -> Response<Body> {
+        if let Some(events) = self.events.take() {
+            return self.into_response_of(events::body(events));
+        }
+        let body = std::mem::take(&mut self.body);
+        let length = HeaderValue::from(body.len());
+        let mut response = self.into_response_of(Body::from(body));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length);
+        response
+    }
+
+    /// The same with that as its body, which is of no known length.
+    pub(crate) fn into_response_of(self, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.extend(self.headers);
-        let length = length.map(|length| (header::CONTENT_LENGTH, length));
-        headers.extend(length);
+        response.headers_mut().extend(self.headers);
         response
     }
 }

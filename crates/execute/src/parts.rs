@@ -1,0 +1,260 @@
+//! Large answers, in parts: a list is written while its rows arrive.
+//!
+//! A task of its own reads the rows, so that Postgres, we and the client's socket work at the same time; it waits when
+//! the client does not take what is there, and with it Postgres. An answer that turns out small is one text after
+//! all, and an error before the first part is an error like any other. Dropping the parts cancels the statement.
+//! Read next: `run.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use graphloom_ir::OperationKind;
+use graphloom_pg::{PgError, Pool, Purpose, RawRow, RowSink};
+use graphloom_plan::{ObjectShape, ResultShape};
+use graphloom_vocab::{Error, Result};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::guard::TimeLimit;
+use crate::operation::{OperationPlan, StatementStep, StepParameters};
+use crate::{Executed, RequestKind, Statements, encode, run};
+
+/// An answer up to this size is sent as a whole.
+const WHOLE_BYTES_MAX: usize = 256 << 10;
+/// The size of a part, give or take a row.
+const PART_BYTES: usize = 64 << 10;
+/// How many parts wait for the client.
+const WAITING_MAX: usize = 2;
+/// How long a client may take nothing at all.
+const STALL_MAX: Duration = Duration::from_mins(1);
+
+/// A successful answer, which may still be on its way.
+#[derive(Debug)]
+pub struct Streamed {
+    /// The `data` object, without the envelope.
+    pub data: Data,
+    /// What ran.
+    pub kind: RequestKind,
+    /// For the query log.
+    pub statements: Statements,
+}
+
+impl From<Executed> for Streamed {
+    fn from(executed: Executed) -> Self {
+        Self {
+            data: Data::Whole(executed.data),
+            kind: executed.kind,
+            statements: executed.statements,
+        }
+    }
+}
+
+/// The text of a `data` object.
+#[derive(Debug)]
+pub enum Data {
+    /// All of it.
+    Whole(Bytes),
+    /// The first part of it is here.
+    Parts(Parts),
+}
+
+/// A text that comes in parts.
+#[derive(Debug)]
+pub struct Parts {
+    first: Option<Bytes>,
+    /// `None` after the end.
+    rest: Option<mpsc::Receiver<Part>>,
+}
+
+#[derive(Debug)]
+enum Part {
+    More(Bytes),
+    End(Result<Bytes>),
+}
+
+impl Parts {
+    /// The next part; `None` after the last. After an error there is no more, and what came before is no answer.
+    pub async fn next(&mut self) -> Option<Result<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
+        match self.rest.as_mut()?.recv().await {
+            Some(Part::More(part)) => Some(Ok(part)),
+            Some(Part::End(end)) => {
+                self.rest = None;
+                Some(end)
+            }
+            // The task has panicked, or the runtime ends.
+            None => {
+                self.rest = None;
+                Some(Err(Error::unexpected("the answer was cut off")))
+            }
+        }
+    }
+}
+
+/// A query whose one root field is a list that may be large.
+pub(crate) struct Large {
+    pub(crate) plan: Arc<OperationPlan>,
+    pub(crate) parameters: StepParameters,
+    pub(crate) pool: Pool,
+    pub(crate) request_id: Option<String>,
+    pub(crate) limit: Option<TimeLimit>,
+}
+
+/// The statement of such a query; `None` if all of the answer is needed at once, or is known to be here soon.
+pub(crate) fn step(plan: &OperationPlan) -> Option<&StatementStep> {
+    if plan.kind != OperationKind::Query || plan.live.is_some() {
+        return None;
+    }
+    match plan.steps().as_slice() {
+        [step] => (matches!(step.result, ResultShape::Rows(_)) && !step.is_quick()).then_some(step),
+        _ => None,
+    }
+}
+
+impl Large {
+    /// Begins, and waits until there is enough to tell how large the answer is.
+    pub(crate) async fn start(self) -> Result<Data> {
+        let (sender, mut rest) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(self.run(sender));
+        match rest.recv().await {
+            Some(Part::More(first)) => Ok(Data::Parts(Parts {
+                first: Some(first),
+                rest: Some(rest),
+            })),
+            Some(Part::End(whole)) => whole.map(Data::Whole),
+            None => Err(Error::unexpected("the answer was cut off")),
+        }
+    }
+
+    async fn run(self, parts: mpsc::Sender<Part>) {
+        let writing = async {
+            match self.limit {
+                None => self.write(&parts).await,
+                Some(limit) => timeout(limit.duration(), self.write(&parts))
+                    .await
+                    .unwrap_or_else(|_| Err(limit.error())),
+            }
+        };
+        let end = tokio::select! {
+            end = writing => end,
+            // Nobody is there any more.
+            () = parts.closed() => return,
+        };
+        // The receiver may have gone meanwhile.
+        drop(timeout(STALL_MAX, parts.send(Part::End(end))).await);
+    }
+
+    async fn write(&self, parts: &mpsc::Sender<Part>) -> Result<Bytes> {
+        let failed = |error: PgError| error.to_error(Purpose::Operation);
+        let Some(step) = step_of(&self.plan) else {
+            return Err(Error::unexpected("the plan is no list"));
+        };
+        let ResultShape::Rows(shape) = &step.result else {
+            return Err(Error::unexpected("the plan is no list"));
+        };
+        let [before, after] = run::around(&self.plan);
+        let mut writer = Writer {
+            parts,
+            shape,
+            text: Vec::new(),
+            types: Vec::new(),
+            count: 0,
+            state: State::Whole,
+        };
+        let mut tries = 0;
+        loop {
+            writer.begin(&before);
+            let result = self.attempt(step, &mut writer).await;
+            tries += 1;
+            match result {
+                Ok(()) => break,
+                // See `run.rs`: it says nothing about the statement.
+                Err(error)
+                    if error.is_connection_error()
+                        && tries == 1
+                        && writer.state == State::Whole => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        writer.text.push(b']');
+        writer.text.extend_from_slice(&after);
+        Ok(writer.text.into())
+    }
+
+    async fn attempt(&self, step: &StatementStep, writer: &mut Writer<'_>) -> Result<(), PgError> {
+        let values: Vec<_> = self.parameters.iter().map(Option::as_deref).collect();
+        let statement = step.statement.of_request(self.request_id.as_deref());
+        let mut connection = self.pool.get().await?;
+        connection.query_each(&statement, &values, writer).await
+    }
+}
+
+fn step_of(plan: &OperationPlan) -> Option<&StatementStep> {
+    plan.steps().pop()
+}
+
+/// Writes rows as objects, and passes on what is written.
+struct Writer<'a> {
+    parts: &'a mpsc::Sender<Part>,
+    shape: &'a ObjectShape,
+    text: Vec<u8>,
+    /// Of the columns; known from the first row on.
+    types: Vec<u32>,
+    count: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing has been passed on.
+    Whole,
+    /// Something has.
+    InParts,
+    /// The client takes nothing.
+    Stalled,
+}
+
+impl Writer<'_> {
+    fn begin(&mut self, before: &[u8]) {
+        self.count = 0;
+        self.text.clear();
+        self.text.extend_from_slice(before);
+        self.text.push(b'[');
+    }
+}
+
+impl RowSink for Writer<'_> {
+    fn row(&mut self, row: &RawRow) -> Result<(), PgError> {
+        if self.state == State::Stalled {
+            return Err(PgError::unexpected("the client takes nothing"));
+        }
+        if self.count == 0 {
+            self.types = row.types().collect();
+        } else {
+            self.text.extend_from_slice(encode::BETWEEN);
+        }
+        self.count += 1;
+        encode::row(&mut self.text, self.shape, &self.types, row)
+    }
+
+    fn is_full(&self) -> bool {
+        let most = match self.state {
+            State::Whole => WHOLE_BYTES_MAX,
+            State::InParts | State::Stalled => PART_BYTES,
+        };
+        self.text.len() >= most
+    }
+
+    async fn room(&mut self) {
+        let room = Vec::with_capacity(PART_BYTES + PART_BYTES / 8);
+        let part = std::mem::replace(&mut self.text, room);
+        let sent = timeout(STALL_MAX, self.parts.send(Part::More(part.into()))).await;
+        self.state = match sent {
+            Ok(Ok(())) => State::InParts,
+            _ => State::Stalled,
+        };
+    }
+}
