@@ -170,6 +170,20 @@ fn is_joined(field: &Field) -> bool {
     matches!(field.value, FieldValue::Object(..))
 }
 
+/// Whether it is neither an object nor a list, nor has either inside.
+fn is_scalar(field: &Field) -> bool {
+    match &field.value {
+        FieldValue::Constant(_)
+        | FieldValue::Column(_)
+        | FieldValue::Computed(_)
+        | FieldValue::NodeId(_) => true,
+        FieldValue::Object(..)
+        | FieldValue::Array(..)
+        | FieldValue::Aggregate(..)
+        | FieldValue::Connection(..) => false,
+    }
+}
+
 /// Whether something is made of a value that would be read as it is in JSON.
 fn is_converted(field: &Field) -> bool {
     match &field.value {
@@ -304,13 +318,19 @@ fn field_value(
                 false => value,
             }
         }
-        FieldValue::Object(join, select) => {
+        FieldValue::Object(join, select) if select.fields.iter().all(is_scalar) => {
             let objects = one_row(context, link(&join.mapping), select);
             if let Some(object) = &objects.shape {
                 shape = PlaceValue::Object(Arc::new(object.clone()));
             }
             let (object, from) = objects.read();
             related.put(context, Select::of(object).from(from))
+        }
+        // What is remembered of one that holds further ones is better remembered as text.
+        FieldValue::Object(join, select) => {
+            let link = link(&join.mapping);
+            let object = context.in_json(|context| one(context, link, select));
+            related.put(context, object)
         }
         FieldValue::Array(join, select) => match context.form {
             Form::Json => Expr::subselect(list(context, link(&join.mapping), select)),
