@@ -211,7 +211,7 @@ const OPTIONS: &[(&str, &str, Outcome)] = &[
     (
         "DYNAMIC_SECRETS_ALLOWED_PATH_PREFIX",
         "dynamic-secrets-allowed-path-prefix",
-        Warned,
+        Built,
     ),
     ("ADMIN_SECRETS", "admin-secrets", Built),
     ("JWT_SECRETS", "jwt-secrets", Built),
