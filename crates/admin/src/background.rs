@@ -53,11 +53,13 @@ impl Shared {
 async fn recover(shared: Weak<Shared>) {
     let mut pause = RETRY_MIN;
     let mut told = BTreeMap::new();
+    let mut away = BTreeMap::new();
     loop {
         tokio::time::sleep(pause).await;
         let Some(shared) = shared.upgrade() else {
             return;
         };
+        tell_of_replicas(&shared, &mut away);
         let failed = failed_sources(&shared);
         told.retain(|name, _| failed.contains_key(name));
         if failed.is_empty() {
@@ -96,6 +98,33 @@ fn failed_sources(shared: &Shared) -> BTreeMap<String, SourceFailure> {
         Some((name.as_str().to_owned(), failure.clone()))
     });
     failed.collect()
+}
+
+/// Says which read replicas do not answer any more, or do again. Their pools try them (`graphloom_pg`).
+fn tell_of_replicas(shared: &Shared, told: &mut BTreeMap<(String, usize), String>) {
+    let mut away = BTreeMap::new();
+    for (name, source) in shared.state.load().candidate.sources.iter() {
+        let replicas = source.routes.iter().flat_map(|routes| &routes.replicas);
+        for (position, replica) in replicas.enumerate() {
+            if let Some(reason) = replica.away() {
+                away.insert((name.as_str().to_owned(), position), reason);
+            }
+        }
+    }
+    let before = std::mem::replace(told, away);
+    for ((source, position), reason) in told.iter() {
+        if !before.contains_key(&(source.clone(), *position)) {
+            shared.tell(&AdminEvent::ReplicaUnavailable {
+                source: source.clone(),
+                position: *position,
+                reason: reason.clone(),
+            });
+        }
+    }
+    let back = before.into_keys().filter(|key| !told.contains_key(key));
+    for (source, position) in back {
+        shared.tell(&AdminEvent::ReplicaRecovered { source, position });
+    }
 }
 
 /// Those of the named sources that can be used now, and are served from here on.

@@ -76,6 +76,22 @@ pub enum AdminEvent {
         /// The source.
         source: String,
     },
+    /// A read replica does not answer: others, or the primary, are asked in its place. It is tried again.
+    ReplicaUnavailable {
+        /// The source.
+        source: String,
+        /// Its place in `read_replicas`, from 0.
+        position: usize,
+        /// Why, without any secret.
+        reason: String,
+    },
+    /// A read replica that did not answer has its share of the reads again.
+    ReplicaRecovered {
+        /// The source.
+        source: String,
+        /// Its place in `read_replicas`, from 0.
+        position: usize,
+    },
     /// Another instance changed the metadata, which has been read anew.
     Synchronized {
         /// The version that is served now.

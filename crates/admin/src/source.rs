@@ -168,14 +168,17 @@ impl SourceRuntime {
             let pool = before.pool.as_ref();
             pool.is_some_and(|pool| resolved.primary.is_of(pool))
         });
-        let routes = resolved.routes(before.and_then(|before| before.routes.as_ref()));
         let runtime = match kept {
             Some(kept) => kept.update(source, reread, environment).await,
             None => {
-                let pool = Pool::new(resolved.primary.connect, resolved.primary.pool);
+                let primary = resolved.primary.clone();
+                let pool = Pool::new(primary.connect, primary.pool);
                 Self::read(pool, source, environment).await
             }
         };
+        let routes = before.and_then(|before| before.routes.as_ref());
+        let primary = runtime.pool.as_ref();
+        let routes = primary.and_then(|primary| resolved.routes(primary, routes));
         Self { routes, ..runtime }
     }
 

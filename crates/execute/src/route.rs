@@ -1,8 +1,8 @@
 //! Where a source's statements go: to the primary, to a read replica, or to a member of its connection set.
 //!
 //! Without a connection template queries and subscriptions go to the read replicas in turn, if there are any, and
-//! mutations to the primary. With one, it decides for every role but admin. Metadata, explain and schema reads never
-//! come here: they are the primary's.
+//! mutations to the primary. With one, it decides for every role but admin. For a replica that does not answer the next
+//! stands in, and at last the primary. Metadata, explain and schema reads never come here: they are the primary's.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use graphloom_ir::OperationKind;
 use graphloom_kriti::{Template, TemplateError};
-use graphloom_pg::Pool;
+use graphloom_pg::{Pool, PoolId};
 use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result, Session, SourceName};
 use serde_json::json;
 
@@ -20,8 +20,10 @@ use crate::GraphqlRequest;
 use crate::operation::OperationPlan;
 
 /// The databases of a source beside its primary.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Routes {
+    /// What stands in for the replicas.
+    pub primary: PoolId,
     /// Copies of the primary, which are only read.
     pub replicas: Vec<Pool>,
     /// Other databases with the same schema, by name.
@@ -155,12 +157,19 @@ pub(crate) fn pools<'a>(
 impl Routes {
     /// A source's routes.
     pub fn new(
-        replicas: Vec<Pool>,
+        primary: &Pool,
+        replicas: &[Pool],
         members: BTreeMap<String, Pool>,
         template: Option<Template>,
     ) -> Self {
+        let backed = |(position, replica): (usize, &Pool)| {
+            let (before, after) = replicas.split_at(position);
+            let others = after.iter().skip(1).chain(before);
+            replica.with_standbys(others.chain([primary]))
+        };
         Self {
-            replicas,
+            primary: primary.id(),
+            replicas: replicas.iter().enumerate().map(backed).collect(),
             members,
             template,
             turn: AtomicUsize::new(0),

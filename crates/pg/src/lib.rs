@@ -24,6 +24,7 @@ mod session;
 mod shared;
 mod simple;
 mod sqlstate;
+mod standby;
 mod tls;
 mod transaction;
 mod translate;

@@ -17,6 +17,7 @@ use crate::error::{PgError, PgErrorKind};
 use crate::options::ConnectionOptions;
 use crate::session::{Session, SessionSettings};
 use crate::shared::Sessions;
+use crate::standby::Absence;
 use crate::transaction::{AccessMode, Isolation, Transaction};
 
 /// Pause before the first repeated attempt to connect; it doubles each time.
@@ -96,9 +97,9 @@ impl PoolId {
     }
 }
 
-/// A pool of connections; clones share it.
+/// A pool of connections; clones share it. The second part is what stands in for it (`standby.rs`).
 #[derive(Clone)]
-pub struct Pool(pub(crate) Arc<Shared>);
+pub struct Pool(pub(crate) Arc<Shared>, pub(crate) Option<Arc<[Self]>>);
 
 /// How many reads at once may be sent again because they waited too long: a database that is slow as a whole must
 /// not be asked everything twice.
@@ -106,8 +107,9 @@ const IMPATIENT_MAX: usize = 4;
 
 pub(crate) struct Shared {
     id: PoolId,
-    connect: ConnectionOptions,
+    pub(crate) connect: ConnectionOptions,
     options: PoolOptions,
+    pub(crate) absence: Absence,
     pub(crate) places: Arc<Semaphore>,
     sessions: Mutex<Sessions>,
     waiting: AtomicUsize,
@@ -145,17 +147,19 @@ impl Pool {
 
     fn of_kind(connect: ConnectionOptions, options: PoolOptions, kind: PoolKind) -> Self {
         let places = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self(Arc::new(Shared {
+        let shared = Shared {
             id: PoolId::next(),
             connect,
             options,
+            absence: Absence::default(),
             places: Arc::new(Semaphore::new(places)),
             sessions: Mutex::default(),
             waiting: AtomicUsize::new(0),
             impatient: Semaphore::new(IMPATIENT_MAX),
             is_swept: AtomicBool::new(false),
             kind,
-        }))
+        };
+        Self(Arc::new(shared), None)
     }
 
     /// Whether reads may share its connections: not those of a rehearsal, nor where a pooler may be in between.
@@ -182,8 +186,18 @@ impl Pool {
     /// A connection: an idle one, or a new one if there may be more.
     ///
     /// Fails with [`PgErrorKind::PoolTimeout`] if none became free in time, [`PgErrorKind::PoolClosed`],
-    /// or why none could be opened.
+    /// or why none could be opened. Where other pools stand in for this one, it may be theirs.
     pub async fn get(&self) -> Result<Connection, PgError> {
+        let mut pool = self.present();
+        loop {
+            match pool.get_own().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => pool = self.after(pool, &error).ok_or(error)?,
+            }
+        }
+    }
+
+    pub(crate) async fn get_own(&self) -> Result<Connection, PgError> {
         let permit = self.wait().await?;
         let idle = self.0.sessions().take_idle(&self.0);
         let session = match idle {
@@ -257,12 +271,13 @@ impl Pool {
     }
 
     pub(crate) async fn open(&self) -> Result<Arc<Session>, PgError> {
-        let settings = SessionSettings {
-            mode: self.0.options.statements,
-            statement_timeout: self.0.options.statement_timeout,
-        };
+        let settings = self.0.settings();
         let mut pause = RETRY_PAUSE;
-        let mut retries = self.0.options.connect_retries;
+        // Another database is nearer than another attempt.
+        let mut retries = match self.1 {
+            Some(_) => 0,
+            None => self.0.options.connect_retries,
+        };
         if self.has_begun() {
             // Its session was lost, and with it what was done before.
             return Err(PgError::new(PgErrorKind::Abandoned));
@@ -326,6 +341,13 @@ impl Shared {
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // Nothing that could panic half-way happens under the lock.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn settings(&self) -> SessionSettings {
+        SessionSettings {
+            mode: self.options.statements,
+            statement_timeout: self.options.statement_timeout,
+        }
     }
 
     /// Whether somebody waits for a connection.

@@ -75,8 +75,22 @@ impl Pool {
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
+        let mut pool = self.present();
+        loop {
+            match pool.read_own(statement, parameters).await {
+                Ok(rows) => return Ok(rows),
+                Err(error) => pool = self.after(pool, &error).ok_or(error)?,
+            }
+        }
+    }
+
+    async fn read_own(
+        &self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Row>, PgError> {
         if !self.may_share() || statement.is_once() {
-            return self.get().await?.rows(statement, parameters).await;
+            return self.get_own().await?.rows(statement, parameters).await;
         }
         let ride = self.board(statement).await?;
         match ride.place {
@@ -103,7 +117,7 @@ impl Pool {
         }
         let elsewhere = async {
             let _turn = self.0.impatient.acquire().await;
-            self.get().await?.rows(statement, parameters).await
+            self.get_own().await?.rows(statement, parameters).await
         };
         tokio::select! {
             biased;

@@ -243,6 +243,20 @@ fn log_event(logs: &Logs, event: &AdminEvent) {
             "a source can be used again",
             json!({ "source": source }),
         ),
+        AdminEvent::ReplicaUnavailable {
+            source,
+            position,
+            reason,
+        } => (
+            Level::Warn,
+            "a read replica does not answer; others are asked in its place, and it is tried again",
+            json!({ "source": source, "read_replica": position, "reason": reason }),
+        ),
+        AdminEvent::ReplicaRecovered { source, position } => (
+            Level::Info,
+            "a read replica answers again",
+            json!({ "source": source, "read_replica": position }),
+        ),
         AdminEvent::Synchronized { resource_version } => (
             Level::Info,
             "metadata was changed by another instance and read anew",

@@ -49,11 +49,15 @@ impl Resolved {
     }
 
     /// Where statements may go besides the primary, with the pools of `before` where nothing changed about them.
-    pub(super) fn routes(&self, before: Option<&Arc<Routes>>) -> Option<Arc<Routes>> {
+    pub(super) fn routes(
+        &self,
+        primary: &Pool,
+        before: Option<&Arc<Routes>>,
+    ) -> Option<Arc<Routes>> {
         if self.replicas.is_empty() && self.members.is_empty() && self.template.is_none() {
             return None;
         }
-        if let Some(before) = before.filter(|before| self.has_made(before)) {
+        if let Some(before) = before.filter(|before| self.has_made(primary, before)) {
             return Some(Arc::clone(before));
         }
         let known = || before.into_iter().flat_map(|before| before.pools());
@@ -62,16 +66,19 @@ impl Resolved {
             kept.unwrap_or_else(|| Pool::new(endpoint.connect.clone(), endpoint.pool.clone()))
         };
         let members = self.members.iter();
+        let replicas: Vec<_> = self.replicas.iter().map(pool).collect();
         Some(Arc::new(Routes::new(
-            self.replicas.iter().map(pool).collect(),
+            primary,
+            &replicas,
             members.map(|(name, at)| (name.clone(), pool(at))).collect(),
             self.template.clone(),
         )))
     }
 
-    fn has_made(&self, routes: &Routes) -> bool {
+    fn has_made(&self, primary: &Pool, routes: &Routes) -> bool {
         let members = self.members.iter().zip(&routes.members);
-        self.replicas.len() == routes.replicas.len()
+        primary.id() == routes.primary
+            && self.replicas.len() == routes.replicas.len()
             && self.members.len() == routes.members.len()
             && self.template == routes.template
             && (self.replicas.iter().zip(&routes.replicas)).all(|(at, pool)| at.is_of(pool))

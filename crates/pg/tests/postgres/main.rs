@@ -10,6 +10,7 @@ mod introspection;
 mod pool;
 mod rehearsal;
 mod shared;
+mod standby;
 mod statements;
 mod support;
 mod tls;
