@@ -10,7 +10,7 @@ use graphloom_catalog::{self as catalog, Catalog};
 use graphloom_metadata::Metadata;
 use graphloom_metadata::support;
 use graphloom_metadata::types::{
-    self as metadata, ComputedField, QueryTags, Relationship, RelationshipUsing, Source,
+    self as metadata, ComputedField, Dialect, QueryTags, Relationship, RelationshipUsing, Source,
     SourceFeature,
 };
 use graphloom_vocab::{
@@ -66,6 +66,8 @@ pub struct SchemaCache {
 pub struct SourceInfo {
     /// Its name.
     pub name: SourceName,
+    /// What it speaks.
+    pub dialect: Dialect,
     /// Tables that can be served, in document order.
     pub tables: IndexMap<QualifiedTable, TableInfo>,
     /// Functions that can be served, in document order.
@@ -256,6 +258,7 @@ impl SourceBuilder<'_> {
             logical_models: native.logical_models,
             native_queries: native.native_queries,
             name: self.source.name.clone(),
+            dialect: self.source.dialect().unwrap_or_default(),
             tables,
             naming,
             namespace: self.source.customization.namespace.clone(),

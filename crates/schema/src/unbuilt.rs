@@ -74,17 +74,6 @@ pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
         source.name
     );
     let mut found = Vec::new();
-    if table
-        .extra
-        .get("apollo_federation_config")
-        .is_some_and(|json| !is_empty(json))
-    {
-        let reason = Reason::unbuilt(support::refusal(&TABLE, "apollo_federation_config"));
-        let shown = format!("apollo_federation_config {place}");
-        let definition = crate::definition::table(&table.table);
-        let one = Inconsistency::new("table", shown, reason, definition);
-        found.push(one.within(&source.name));
-    }
     let kinds = [
         ("event_triggers", "event_trigger"),
         ("remote_relationships", "remote_relationship"),
@@ -115,11 +104,7 @@ pub(crate) fn of_whole_source(source: &Source) -> Option<Reason> {
 
 /// Why a whole table cannot be served, if it says something that is refused or not understood.
 pub(crate) fn table_blocker(table: &Table) -> Option<Reason> {
-    const PARTS: &[&str] = &[
-        "event_triggers",
-        "remote_relationships",
-        "apollo_federation_config",
-    ];
+    const PARTS: &[&str] = &["event_triggers", "remote_relationships"];
     let configuration = &table.configuration;
     let root_fields = configuration.custom_root_fields.values();
     let columns = configuration.column_config.values();

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, HttpBody as _};
+use chrono::SecondsFormat;
 use futures_util::FutureExt as _;
 use graphloom_auth::{AuthConfig, Authenticated, Authenticator};
 use graphloom_execute::{Caller, SchemaKind};
@@ -307,6 +308,10 @@ impl App {
         match self.admin_session(headers).await {
             Ok(session) => {
                 let shown = page.show(&self.settings, self.services.as_ref(), &self.sockets);
+                let shown = match shown {
+                    Ok(shown) => shown,
+                    Err(error) => return self.refuse(Shape::Api, Some(session), error),
+                };
                 let mut reply = Reply::json(envelope::text(&shown));
                 reply.operation.session = Some(session);
                 reply
@@ -345,7 +350,12 @@ impl App {
     async fn source_health(&self, headers: &HeaderMap) -> Reply {
         match self.admin_session(headers).await {
             Ok(session) => {
-                let health = Json::Object(self.services.source_health().await);
+                let mut health = self.services.source_health().await;
+                let now = chrono::Utc::now().to_rfc3339_opts(SecondsFormat::Nanos, true);
+                for status in health.values_mut().filter_map(Json::as_object_mut) {
+                    status.insert("timestamp".to_owned(), now.clone().into());
+                }
+                let health = Json::Object(health);
                 let mut reply = Reply::json(envelope::text(&health));
                 reply.operation.session = Some(session);
                 reply

@@ -38,11 +38,16 @@ async fn pollers_are_shown_to_admins() {
     let ekg = world.get("/dev/ekg");
     assert_eq!(ekg["websocket_connections"], json!({"type": "g", "val": 1}));
     assert_eq!(ekg["active_subscriptions"], json!({"type": "g", "val": 2}));
+    let request = Request::get("/dev/dataconnector/schema");
+    let refused = world.server.send(request).unwrap();
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json().unwrap()["code"], "not-supported");
     for page in [
         "ekg",
         "plan_cache",
         "subscriptions",
         "subscriptions/extended",
+        "dataconnector/schema",
     ] {
         let request = Request::get(&format!("/dev/{page}")).with_header("x-hasura-role", "user");
         let refused = world.server.send(request).unwrap();

@@ -49,10 +49,9 @@ pub static TABLE: Object = object(
                 "retry_conf": {"num_retries": 0, "interval_sec": 10}}]"#,
         )
         .list(&EVENT_TRIGGER),
-        refused(
+        ignored(
             "apollo_federation_config",
-            "apollo_federation_config is not built yet",
-            r#"{"enable": "v1"}"#,
+            "it has a meaning only where Apollo Federation is on, which is not built yet",
         )
         .object(&FEDERATION),
         refused(

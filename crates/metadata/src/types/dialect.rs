@@ -21,6 +21,10 @@ pub enum SourceFeature {
     ComputedFields,
     /// Event triggers.
     EventTriggers,
+    /// Connections and global ids.
+    Relay,
+    /// The command that makes a table an enum; a document can say so all the same.
+    EnumCommand,
 }
 
 impl Dialect {
@@ -48,10 +52,10 @@ impl Dialect {
 
     /// Whether a source of this kind can have it, as v2 documents it.
     pub fn has(self, feature: SourceFeature) -> bool {
-        match (self, feature) {
-            (Self::Postgres, _) | (Self::Citus, SourceFeature::Functions) => true,
-            (Self::Citus, SourceFeature::ComputedFields | SourceFeature::EventTriggers)
-            | (Self::Cockroach, _) => false,
+        match self {
+            Self::Postgres => true,
+            Self::Citus => feature == SourceFeature::Functions,
+            Self::Cockroach => feature == SourceFeature::EnumCommand,
         }
     }
 }
@@ -77,12 +81,19 @@ impl SourceFeature {
                 "get_event_invocation_logs",
                 "get_event_by_id",
             ],
+            Self::Relay => &[],
+            Self::EnumCommand => &["set_table_is_enum"],
         }
     }
 
     /// The feature that a command belongs to.
     pub fn of_command(command: &str) -> Option<Self> {
-        let all = [Self::Functions, Self::ComputedFields, Self::EventTriggers];
+        let all = [
+            Self::Functions,
+            Self::ComputedFields,
+            Self::EventTriggers,
+            Self::EnumCommand,
+        ];
         all.into_iter()
             .find(|feature| feature.commands().contains(&command))
     }
@@ -93,6 +104,8 @@ impl SourceFeature {
             Self::Functions => "functions",
             Self::ComputedFields => "computed fields",
             Self::EventTriggers => "event triggers",
+            Self::Relay => "Relay API",
+            Self::EnumCommand => "command for enums",
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The Relay API's types: connections, edges, global ids and the `Node` interface.
 //!
 //! Tables without a primary key have none of it: neither can a row of theirs be named, nor a page be
-//! started in the middle.
+//! started in the middle. Nor have those of databases that v2 does not serve so.
 
 use std::sync::Arc;
 
 use graphloom_graphql::TypeRef;
 use graphloom_ir::{NodeIdSelect, PageFact, SelectGrant};
+use graphloom_metadata::types::SourceFeature;
 use graphloom_vocab::GraphqlName;
 use indexmap::IndexMap;
 
@@ -76,7 +77,9 @@ fn page_info() -> ObjectType {
 impl SourceTypes<'_> {
     /// Whether rows of the table have global ids here.
     pub(super) fn has_nodes(&self, grant: &SelectGrant) -> bool {
-        self.variant.kind == SchemaKind::Relay && !grant.key().is_empty()
+        self.variant.kind == SchemaKind::Relay
+            && self.source.dialect.has(SourceFeature::Relay)
+            && !grant.key().is_empty()
     }
 
     /// A table that `node` can find rows of.

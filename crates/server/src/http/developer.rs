@@ -1,7 +1,7 @@
 //! `/dev`: what goes on inside, for admins, where the API `developer` is enabled. v2's shapes.
 
 use graphloom_subscribe::{CohortState, PollerState, Statistics, SubscriptionKind};
-use graphloom_vocab::{Json, JsonObject};
+use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result};
 use serde_json::json;
 
 use super::config::polling;
@@ -20,6 +20,8 @@ pub(crate) enum DeveloperPage {
     Subscriptions,
     /// The pollers with their cohorts.
     SubscriptionsExtended,
+    /// What agents of data connectors must answer; refused, as there are none yet.
+    DataConnectorSchema,
 }
 
 impl DeveloperPage {
@@ -30,18 +32,19 @@ impl DeveloperPage {
             "plan_cache" => Some(Self::PlanCache),
             "subscriptions" => Some(Self::Subscriptions),
             "subscriptions/extended" => Some(Self::SubscriptionsExtended),
+            "dataconnector/schema" => Some(Self::DataConnectorSchema),
             _ => None,
         }
     }
 
-    /// What it shows.
+    /// What it shows, or `not-supported`.
     pub(crate) fn show(
         self,
         settings: &HttpSettings,
         services: &dyn Services,
         sockets: &Sockets,
-    ) -> Json {
-        match self {
+    ) -> Result<Json> {
+        Ok(match self {
             Self::Ekg => ekg(services, sockets),
             Self::PlanCache => Json::Null,
             Self::Subscriptions | Self::SubscriptionsExtended => {
@@ -58,7 +61,11 @@ impl DeveloperPage {
                     "stream_queries_options": polling(settings.reported.streaming_queries),
                 })
             }
-        }
+            Self::DataConnectorSchema => {
+                let message = "data connectors are not supported yet";
+                return Err(Error::new(ErrorCode::NotSupported, message));
+            }
+        })
     }
 
     fn poller(self, poller: &PollerState) -> Json {

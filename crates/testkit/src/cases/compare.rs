@@ -5,6 +5,9 @@
 
 use serde_json::{Map, Value};
 
+/// In place of a time that is another at each run.
+const TIME: &str = "${TIME}";
+
 /// More differences than these help nobody.
 const DIFFERENCES_MAX: usize = 10;
 
@@ -45,7 +48,25 @@ fn compare(path: &str, expected: &Value, actual: &Value, order: KeyOrder, found:
             }
         }
         _ if expected == actual => {}
+        (Value::String(expected), Value::String(actual)) if expected == TIME && is_time(actual) => {
+        }
         _ => found.push(format!("{path}: expected {expected}, got {actual}")),
+    }
+}
+
+/// Whether it is of the form `2022-08-09T09:32:05.235347837Z`.
+fn is_time(text: &str) -> bool {
+    const FORM: &str = "0000-00-00T00:00:00";
+    let shape = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");
+    let is_fraction = |rest: &str| {
+        let digits = rest
+            .strip_prefix('.')
+            .and_then(|rest| rest.strip_suffix('Z'));
+        digits.is_some_and(|digits| digits.chars().all(|c| c.is_ascii_digit()))
+    };
+    match text.split_at_checked(FORM.len()) {
+        Some((time, rest)) => shape(time) == FORM && (rest == "Z" || is_fraction(rest)),
+        None => false,
     }
 }
 
@@ -110,6 +131,22 @@ mod tests {
         assert_eq!(check("1", "1.0"), ["$: expected 1, got 1.0"]);
         let long = "123456789012345678901234567890.10";
         assert!(check(long, long).is_empty());
+    }
+
+    #[test]
+    fn a_time_may_be_any() {
+        let is_time = |text: &str| check(r#""${TIME}""#, &format!("{text:?}")).is_empty();
+        assert!(is_time("2022-08-09T09:32:05.235347837Z"));
+        assert!(is_time("2022-08-09T09:32:05Z"));
+        for text in [
+            "",
+            "now",
+            "2022-08-09",
+            "2022-08-09T09:32:05.2",
+            "2022-08-09T09:32:0xZ",
+        ] {
+            assert!(!is_time(text), "{text}");
+        }
     }
 
     #[test]
