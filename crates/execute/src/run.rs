@@ -104,7 +104,7 @@ fn write(
 }
 
 /// Rows that are written as objects.
-struct RowWriter<'a> {
+pub(crate) struct RowWriter<'a> {
     text: Vec<u8>,
     shape: &'a ObjectShape,
     /// Of the columns; known from the first row on.
@@ -113,7 +113,7 @@ struct RowWriter<'a> {
 }
 
 impl<'a> RowWriter<'a> {
-    fn object(shape: &'a ObjectShape) -> Self {
+    pub(crate) fn object(shape: &'a ObjectShape) -> Self {
         Self {
             text: Vec::new(),
             shape,
@@ -122,22 +122,22 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    fn list(shape: &'a ObjectShape) -> Self {
+    pub(crate) fn list(shape: &'a ObjectShape) -> Self {
         let mut writer = Self::object(shape);
         writer.text.push(b'[');
         writer
     }
 
-    fn rows(&mut self, rows: Vec<RawRow>) -> Result<(), PgError> {
+    pub(crate) fn rows(&mut self, rows: &[RawRow]) -> Result<(), PgError> {
         rows.iter().try_for_each(|row| self.row(row))
     }
 
-    fn into_list(mut self) -> Bytes {
+    pub(crate) fn into_list(mut self) -> Bytes {
         self.text.push(b']');
         self.text.into()
     }
 
-    fn into_object(self) -> Result<Option<Bytes>, PgError> {
+    pub(crate) fn into_object(self) -> Result<Option<Bytes>, PgError> {
         match self.count {
             0 => Ok(None),
             1 => Ok(Some(self.text.into())),
@@ -195,12 +195,12 @@ async fn read_shared(
         }
         ResultShape::Rows(shape) => {
             let mut writer = RowWriter::list(shape);
-            writer.rows(pool.read_rows(statement, values).await?)?;
+            writer.rows(&pool.read_rows(statement, values).await?)?;
             Ok(Some(writer.into_list()))
         }
         ResultShape::RowOrNoRow(shape) => {
             let mut writer = RowWriter::object(shape);
-            writer.rows(pool.read_rows(statement, values).await?)?;
+            writer.rows(&pool.read_rows(statement, values).await?)?;
             writer.into_object()
         }
     }

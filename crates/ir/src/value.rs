@@ -37,6 +37,8 @@ pub enum RunValue {
     /// One column of the rows to insert: a `text[]` with each row's value as text. The number is the
     /// column's position in its `InsertNode`.
     Column(usize),
+    /// One column of the one row to insert: its value as text. The number is that of `Column`.
+    Cell(usize),
     /// How many rows are to be inserted.
     RowCount,
     /// The rows that were written: an array of the table's row type.

@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use crate::cache::Statement;
 use crate::error::{PgError, PgErrorKind, StatementContext, ends_session};
 use crate::pool::Place;
-use crate::rows::{self, RowSink};
+use crate::rows::{self, RawRow, RowSink};
 use crate::session::{Retry, Session};
 use crate::simple::{self, SimpleOutcome};
 use crate::transaction::{AccessMode, Isolation, Transaction, begin_statement};
@@ -144,6 +144,16 @@ impl Connection {
     ) -> Result<Vec<Vec<Option<Bytes>>>, PgError> {
         let rows = self.rows(statement, parameters).await?;
         rows.into_iter().map(values::columns).collect()
+    }
+
+    /// Runs a statement that gives any number of rows, and returns them as Postgres sent them.
+    pub async fn query_raw_rows(
+        &mut self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<RawRow>, PgError> {
+        let rows = self.rows(statement, parameters).await?;
+        Ok(rows.into_iter().map(RawRow).collect())
     }
 
     /// Runs a statement that gives any number of rows, and hands each to `sink` as it comes. A sink that fails, and one

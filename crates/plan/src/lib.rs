@@ -48,8 +48,8 @@ pub use crate::live::{LiveDraft, LiveInput, LivePlan, LiveResult, Reads, Stateme
 pub use crate::shape::{ObjectShape, Place, PlaceValue};
 pub use crate::value::typed_parameter;
 pub use crate::write::{
-    Answering, Gives, NewRows, Wanted, WritePlan, answering, delete, insert, link, nested_columns,
-    reread, update,
+    Answering, Around, Gives, NewRows, Piece, Wanted, WritePlan, WrittenRows, answering, delete,
+    insert, is_refusal, link, nested_columns, reread, update,
 };
 
 /// A statement that answers one root field.

@@ -1,8 +1,10 @@
-//! Statements that write: `WITH t1 AS (INSERT … RETURNING …) SELECT …`.
+//! Statements that write: `INSERT … RETURNING …`, `WITH t1 AS (INSERT … RETURNING …) SELECT …`.
 //!
-//! Each gives one row. Its permission's check comes along as a column, so that whoever runs it can roll back.
 //! What is told about written rows is part of the statement where it needs nothing but their columns;
 //! otherwise the rows come back and are read by a second statement, which sees everything the first did.
+//! Read next: `write/told.rs`, which says what comes back and how it is checked.
+
+mod told;
 
 use graphloom_catalog::{PgType, TypeKind};
 use graphloom_ir::{
@@ -12,46 +14,20 @@ use graphloom_ir::{
     Value,
 };
 use graphloom_sql::{
-    self as sql, AggregateArguments, Alias, Assignment, BinaryOperator, CaseBranch, CommonTable,
-    Expr, FromItem, Function, InsertRows, InsertValue, Layout, Name, Ordinality, Quantifier,
-    Select, Statement, Target, TypeName,
+    self as sql, Alias, Assignment, BinaryOperator, Expr, FromItem, Function, InsertRows,
+    InsertValue, Name, Ordinality, Quantifier, Select, Statement, Target,
 };
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
-use crate::condition::{Scope, condition, conjuncts};
-use crate::context::{Carried, Context, carry};
-use crate::object::{Pairs, RowObject, list_or_empty, object};
+use crate::StatementPlan;
+use crate::condition::{Scope, conjuncts};
+use crate::context::Context;
+use crate::object::{Pairs, object};
 use crate::rows::{self, Ordering, Request};
-use crate::select::{Related, list, one, pairs};
-use crate::value::{JSON, TEXT, cast_text, value};
-use crate::{ResultShape, StatementPlan};
-
-/// The outcome of the check. It starts as carried names of our own do, so no column is called so.
-const CHECK: &str = "row_number_and_check";
-/// The written row as a whole.
-const ROW: &str = "row_number_and_row";
-
-/// A statement that writes, and what its one row of text columns holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WritePlan {
-    /// The statement. Columns: whether the check holds of every row (`true`, `false`); how many rows were
-    /// written; then what `gives` says.
-    pub statement: StatementPlan,
-    /// What the third column holds.
-    pub gives: Gives,
-}
-
-/// What a statement that writes gives besides numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gives {
-    /// The answer, as JSON; null: nothing was written, and the answer is null.
-    Answer,
-    /// A JSON list of the written rows, each a list of texts: the row itself as text, then the columns that
-    /// were asked for.
-    Rows,
-    /// Nothing.
-    Nothing,
-}
+use crate::select::{list, one};
+use crate::value::{cast_text, value};
+pub use told::{Around, Gives, Piece, WritePlan, WrittenRows, is_refusal};
+use told::{Check, Written, complete, print};
 
 /// How the answer about written rows is come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,6 +328,8 @@ fn picked(
 pub enum NewRows<'a> {
     /// Any number of them, with this set of columns.
     Alike(&'a [usize]),
+    /// One row, with this set of columns.
+    One(&'a [usize]),
     /// So many, of nothing but defaults.
     Defaults(usize),
     /// Those of the pattern, each written out: their columns differ.
@@ -364,6 +342,14 @@ impl<'a> NewRows<'a> {
         match set.is_empty() && node.target.presets().is_empty() {
             true => NewRows::Defaults(count),
             false => NewRows::Alike(set),
+        }
+    }
+
+    /// The one row of an insert that takes no more.
+    pub fn one(node: &InsertNode, set: &'a [usize]) -> Self {
+        match Self::of_set(node, set, 1) {
+            NewRows::Alike(set) => NewRows::One(set),
+            other => other,
         }
     }
 }
@@ -381,6 +367,7 @@ pub fn insert(
     let (columns, rows) = match rows {
         NewRows::Defaults(count) => all_defaults(node, count),
         NewRows::Alike(set) => alike(&mut context, node, set),
+        NewRows::One(set) => one_row(&mut context, node, set),
         NewRows::WrittenOut => written_out(&mut context, node),
     };
     let clause = conflict.map(|conflict| on_conflict(&mut context, row, conflict));
@@ -435,7 +422,11 @@ pub fn reread(table: &QualifiedTable, output: &MutationOutput) -> StatementPlan 
             object(pairs)
         }
     };
-    print(Select::of(answer), context)
+    print(
+        &Statement::Select(Select::of(answer)),
+        &context.into_values(),
+    )
+    .0
 }
 
 /// A value that is known while the mutation runs.
@@ -581,6 +572,21 @@ fn alike(context: &mut Context, node: &InsertNode, set: &[usize]) -> Source {
     )
 }
 
+/// `VALUES ($1::int4, $2::text)`
+fn one_row(context: &mut Context, node: &InsertNode, set: &[usize]) -> Source {
+    let columns: Vec<_> = set.iter().map(|at| &node.columns[*at]).collect();
+    let mut row = Vec::with_capacity(columns.len());
+    for (at, column) in set.iter().zip(&columns) {
+        // Of a domain the base: what a cast to the domain itself would cut off, the column refuses.
+        let cell = run_value(RunValue::Cell(*at), column.column.ty.base().clone());
+        row.push(InsertValue::Given(value(context, &cell)));
+    }
+    for preset in presets_beside(&columns, node) {
+        row.push(InsertValue::Given(value(context, &preset.value)));
+    }
+    (column_names(&columns, node), InsertRows::Values(vec![row]))
+}
+
 fn series(count: Expr, alias: Alias) -> FromItem {
     FromItem::Function {
         function: Function::Builtin("generate_series"),
@@ -690,14 +696,6 @@ fn conflict_set(
     set
 }
 
-/// What written rows must satisfy.
-enum Check {
-    /// This.
-    Plain(BoolExp),
-    /// The first if the row is new, the second if it was there.
-    NewOrOld(BoolExp, BoolExp),
-}
-
 /// Without an update check of its own an upsert keeps to the insert check, as v2 has it.
 fn insert_check(node: &InsertNode, conflict: Option<&OnConflict>) -> Option<Check> {
     let check = node.target.check();
@@ -712,202 +710,4 @@ fn insert_check(node: &InsertNode, conflict: Option<&OnConflict>) -> Option<Chec
         None if !check.is_always() => Some(Check::Plain((**check).clone())),
         _ => None,
     }
-}
-
-/// Rows under the hands of a statement that writes.
-struct Written<'a> {
-    row: Alias,
-    table: &'a QualifiedTable,
-    check: Option<Check>,
-}
-
-/// Puts what is wanted around a statement that writes.
-fn complete(
-    mut context: Context,
-    written: &Written<'_>,
-    wanted: Wanted<'_>,
-    write: impl FnOnce(&mut Context, Vec<Target>) -> Statement,
-) -> WritePlan {
-    let context = &mut context;
-    let rows = context.alias();
-    let mut carried = Carried::default();
-    let (third, gives) = match wanted {
-        Wanted::Nothing => (None, Gives::Nothing),
-        Wanted::Answer(output) => {
-            let answer = answer(context, rows, output, &mut carried);
-            (Some(answer), Gives::Answer)
-        }
-        Wanted::Rows(columns) => {
-            let list = rows_list(context, rows, columns);
-            (Some(list), Gives::Rows)
-        }
-    };
-    let mut returning = carry(written.row, &carried);
-    if let Wanted::Rows(columns) = wanted {
-        returning.push(whole_row(written));
-        for (at, column) in columns.iter().enumerate() {
-            let value = Expr::Column(written.row, Name::new(column.as_str()));
-            returning.push(Target::named(value, beside(at)));
-        }
-    }
-    let mut targets = vec![Target::unnamed(Expr::text("true").cast(TEXT))];
-    if let Some(check) = &written.check {
-        let check = check_value(context, written.row, check);
-        returning.push(Target::named(check, Name::new(CHECK)));
-        targets[0] = Target::unnamed(all_hold(context, rows));
-    }
-    if returning.is_empty() {
-        returning.push(Target::unnamed(Expr::integer(1)));
-    }
-    let count = context.alias();
-    let count = Select::of(Expr::aggregate("count", AggregateArguments::Star)).from(
-        FromItem::CommonTable {
-            name: rows,
-            alias: count,
-        },
-    );
-    targets.push(Target::unnamed(Expr::subselect(count).cast(TEXT)));
-    targets.extend(third.map(|third| Target::unnamed(third.cast(TEXT))));
-    let statement = write(context, returning);
-    let select = Select {
-        with: vec![CommonTable {
-            alias: rows,
-            statement,
-        }],
-        targets,
-        ..Select::default()
-    };
-    WritePlan {
-        statement: print(select, std::mem::take(context)),
-        gives,
-    }
-}
-
-fn print(select: Select, context: Context) -> StatementPlan {
-    let sql = sql::print(&Statement::Select(select), Layout::Line);
-    let values = context.into_values();
-    let parameters = sql
-        .parameters()
-        .iter()
-        .map(|id| values[id.index()].clone())
-        .collect();
-    StatementPlan {
-        sql,
-        parameters,
-        result: ResultShape::JsonText,
-    }
-}
-
-fn whole_row(written: &Written<'_>) -> Target {
-    let (schema, name) = names(written.table);
-    let row = Expr::Row(written.row).cast(TypeName::Qualified { schema, name });
-    Target::named(row, Name::new(ROW))
-}
-
-/// A column that is given back beside the row.
-fn beside(at: usize) -> Name {
-    Name::new(format!("c{at}"))
-}
-
-/// `json_agg(json_build_array(t2."row"::text, t2."c0"::text))`
-fn rows_list(context: &mut Context, rows: Alias, columns: &[ColumnName]) -> Expr {
-    let alias = context.alias();
-    let text = |name: Name| Expr::Column(alias, name).cast(TEXT);
-    let mut parts = vec![text(Name::new(ROW))];
-    parts.extend((0..columns.len()).map(|at| text(beside(at))));
-    let row = Expr::call("json_build_array", parts);
-    let list = Expr::aggregate("json_agg", AggregateArguments::All(vec![row]));
-    let from = FromItem::CommonTable { name: rows, alias };
-    Expr::subselect(Select::of(list_or_empty(list)).from(from))
-}
-
-/// The value of a check; null is not true.
-fn check_value(context: &mut Context, row: Alias, check: &Check) -> Expr {
-    let mut hold = |exp: &BoolExp| condition(context, Scope::of(row), exp);
-    let value = match check {
-        Check::Plain(exp) => hold(exp),
-        Check::NewOrOld(new, old) => {
-            let xmax = Expr::Column(row, Name::new("xmax"));
-            let branch = CaseBranch {
-                when: xmax.cast(TEXT).equals(Expr::text("0")),
-                then: hold(new),
-            };
-            Expr::Case(vec![branch], Some(Box::new(hold(old))))
-        }
-    };
-    Expr::call("coalesce", vec![value, Expr::boolean(false)])
-}
-
-/// `(SELECT coalesce(bool_and(t3."check"), true) FROM t1 t3)::text`
-fn all_hold(context: &mut Context, rows: Alias) -> Expr {
-    let alias = context.alias();
-    let check = Expr::Column(alias, Name::new(CHECK));
-    let all = Expr::aggregate("bool_and", AggregateArguments::All(vec![check]));
-    let all = Expr::call("coalesce", vec![all, Expr::boolean(true)]);
-    let from = FromItem::CommonTable { name: rows, alias };
-    Expr::subselect(Select::of(all).from(from)).cast(TEXT)
-}
-
-/// The answer from the written rows' own columns.
-fn answer(
-    context: &mut Context,
-    rows: Alias,
-    output: &MutationOutput,
-    carried: &mut Carried,
-) -> Expr {
-    match output {
-        MutationOutput::Row(fields) => {
-            let (object, from) = written_objects(context, rows, fields, carried);
-            Expr::subselect(Select::of(object).from(from))
-        }
-        MutationOutput::Response(response) => {
-            let mut pairs = Pairs::with_capacity(response.len());
-            for field in response {
-                let value = match &field.value {
-                    ResponseValue::Typename(name) => Expr::text(name),
-                    ResponseValue::AffectedRows => {
-                        let alias = context.alias();
-                        let from = FromItem::CommonTable { name: rows, alias };
-                        let count = Expr::aggregate("count", AggregateArguments::Star);
-                        Expr::subselect(Select::of(count).from(from))
-                    }
-                    ResponseValue::Returning(fields) => {
-                        let (object, from) = written_objects(context, rows, fields, carried);
-                        let each = AggregateArguments::All(vec![object]);
-                        let list = list_or_empty(Expr::aggregate("json_agg", each));
-                        Expr::subselect(Select::of(list).from(from))
-                    }
-                };
-                pairs.push((field.key.clone(), value));
-            }
-            object(pairs).cast(JSON)
-        }
-    }
-}
-
-/// The objects of written rows, one row each, and how to read one.
-fn written_objects(
-    context: &mut Context,
-    rows: Alias,
-    fields: &[Field],
-    carried: &mut Carried,
-) -> (Expr, FromItem) {
-    let late = context.collecting_alias();
-    let pairs = pairs(context, late, fields, &mut Related::InPlace);
-    carried.merge(context.collected(late));
-    let objects = RowObject::new(pairs);
-    let alias = context.alias();
-    let object = objects.read(alias);
-    let select = Select {
-        targets: objects.targets,
-        ..Select::default().from(FromItem::CommonTable {
-            name: rows,
-            alias: late,
-        })
-    };
-    let from = FromItem::Subselect {
-        select: Box::new(select),
-        alias,
-    };
-    (object, from)
 }

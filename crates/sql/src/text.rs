@@ -11,12 +11,14 @@ pub struct SqlText {
 }
 
 /// Whether running a statement may do more than give rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effects {
     /// It reads tables and views and calls nothing but what Postgres brings: run twice, it does as much as once.
     #[default]
     None,
-    /// It writes, or runs what a user wrote: functions, native queries.
+    /// It writes to tables, and calls nothing but what Postgres brings.
+    Writes,
+    /// It runs what a user wrote, whatever that does: functions, native queries.
     Possible,
 }
 

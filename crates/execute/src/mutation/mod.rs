@@ -1,7 +1,7 @@
 //! Mutations: planned as steps, run in one transaction or in one each, as the document has it.
 //!
 //! Read `plan.rs` (what is kept of a mutation), `rows.rs` (objects as rows), `run.rs` (transactions),
-//! `insert.rs` (rows that belong to each other), `nested.rs` (rows related to updated ones).
+//! `told.rs` (what comes back), `insert.rs` (rows that belong to each other), `nested.rs` (rows related to updated ones).
 
 mod expect;
 mod insert;
@@ -9,6 +9,7 @@ mod nested;
 mod plan;
 mod rows;
 mod run;
+mod told;
 mod validate;
 
 pub(crate) use plan::MutationStep;

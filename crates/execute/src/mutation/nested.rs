@@ -78,7 +78,7 @@ impl NestedStep {
         match &mut self.work {
             NestedStepWork::Insert { place, .. } => place.tag(tags),
             NestedStepWork::Write(step) => step.tag(tags),
-            NestedStepWork::Link(write) => write.prepared.tag(tags),
+            NestedStepWork::Link(write) => write.tag(tags),
         }
     }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use graphloom_ir::{
-    ArgumentsWebhook, BoolExp, Delete, Expectation, GivenColumn, Input, InsertNode, InsertOrder,
+    ArgumentsWebhook, Delete, Expectation, GivenColumn, Input, InsertNode, InsertOrder,
     InsertRelation, Mutation, MutationOutput, ResponseValue, RootMutation, SourceQuery, TypedValue,
     Update,
 };
 use graphloom_plan::{
     self as plan, Answering, Gives, NewRows, ResultShape, StatementPlan, Wanted, WritePlan,
 };
+use graphloom_sql::Effects;
 use graphloom_vocab::{ColumnName, ErrorPath, Json, SourceName};
 
 use super::nested::NestedStep;
@@ -34,8 +35,8 @@ pub(crate) struct MutationStep {
 /// What stands or falls together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// One statement, which nothing can refuse once it has run, on a table where nobody looks on: Postgres'
-    /// own transaction around a statement is enough.
+    /// One statement, which nothing but Postgres can refuse, on a table where nobody looks on: Postgres' own
+    /// transaction around a statement is enough.
     Statement,
     /// Anything else.
     Transaction,
@@ -66,7 +67,10 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) struct WriteStatement {
     pub(crate) prepared: Prepared,
+    /// What is run instead where it is a transaction of its own.
+    alone: Option<Prepared>,
     pub(crate) gives: Gives,
+    effects: Effects,
 }
 
 /// One of several updates.
@@ -178,15 +182,31 @@ impl WriteStatement {
     pub(super) fn of(plan: WritePlan) -> Self {
         Self {
             prepared: Prepared::of(plan.statement),
+            alone: plan.alone.map(Prepared::of),
             gives: plan.gives,
+            effects: plan.effects,
         }
+    }
+
+    /// What is run where it is a transaction of its own.
+    pub(super) fn alone(&self) -> &Prepared {
+        self.alone.as_ref().unwrap_or(&self.prepared)
+    }
+
+    pub(super) fn tag(&mut self, tags: &FieldTags) {
+        self.prepared.tag(tags);
+        self.alone.iter_mut().for_each(|alone| alone.tag(tags));
+    }
+
+    /// Whether it runs nothing that a user wrote.
+    fn is_ours(&self) -> bool {
+        self.effects <= Effects::Writes
     }
 }
 
 impl MutationStep {
     /// Plans a mutation.
     pub(crate) fn new(source: &SourceName, mutation: &Mutation) -> Self {
-        let extent = extent(mutation);
         let work = match mutation {
             Mutation::Insert(insert) => Work::Insert(Box::new(InsertStep::of(insert))),
             Mutation::Update(update) => Work::Write(WriteStep::of_update(update)),
@@ -197,6 +217,7 @@ impl MutationStep {
             Mutation::Call(query) => call(query),
             Mutation::Nothing(answer) => Work::Nothing(answer.clone()),
         };
+        let extent = extent(mutation, &work);
         Self {
             source: source.clone(),
             webhook: None,
@@ -225,10 +246,7 @@ impl MutationStep {
     pub(crate) fn tag(&mut self, tags: &FieldTags) {
         match &mut self.work {
             Work::Insert(insert) => {
-                insert
-                    .direct
-                    .iter_mut()
-                    .for_each(|direct| direct.prepared.tag(tags));
+                insert.direct.iter_mut().for_each(|direct| direct.tag(tags));
                 insert.place.tag(tags);
                 insert.reread.iter_mut().for_each(|reread| reread.tag(tags));
             }
@@ -288,7 +306,7 @@ impl UpdateStep {
 
 impl WriteStep {
     pub(super) fn tag(&mut self, tags: &FieldTags) {
-        self.write.prepared.tag(tags);
+        self.write.tag(tags);
         self.reread.iter_mut().for_each(|reread| reread.tag(tags));
         for nested in &mut self.nested {
             nested.tag(tags);
@@ -345,32 +363,22 @@ fn call(query: &SourceQuery) -> Work {
     Work::Call(Prepared::of(planned), shape)
 }
 
-fn extent(mutation: &Mutation) -> Extent {
-    let (output, fits) = match mutation {
-        Mutation::Insert(insert) => {
-            let node = &insert.node;
-            let fits = node.relations.is_empty()
-                && node.conflicts.iter().all(Option::is_none)
-                && node.target.check().is_always()
-                && node.target.side_effects().nothing_else;
-            (&insert.output, fits)
+fn extent(mutation: &Mutation, work: &Work) -> Extent {
+    let fits = match (mutation, work) {
+        (Mutation::Insert(insert), Work::Insert(step)) => {
+            insert.node.target.side_effects().nothing_else
+                && step.reread.is_none()
+                && step.direct.as_ref().is_some_and(WriteStatement::is_ours)
         }
-        Mutation::Update(update) => {
-            let target = &update.target;
-            let fits = update.nested.is_empty()
-                && target.check().is_none_or(BoolExp::is_always)
-                && target.side_effects().nothing_else;
-            (&update.output, fits)
+        (Mutation::Update(update), Work::Write(step)) => {
+            update.target.side_effects().nothing_else
+                && step.reread.is_none()
+                && step.write.is_ours()
         }
         // What a key does to other rows when one is deleted, their triggers would see.
-        Mutation::UpdateMany(_)
-        | Mutation::Delete(_)
-        | Mutation::Call(_)
-        | Mutation::Nothing(_) => {
-            return Extent::Transaction;
-        }
+        _ => false,
     };
-    match fits && plan::answering(output) == Answering::AtOnce {
+    match fits {
         true => Extent::Statement,
         false => Extent::Transaction,
     }
@@ -393,8 +401,9 @@ impl InsertStep {
             false => InsertForm::RowByRow,
         };
         let direct = (form == InsertForm::Flat).then(|| {
-            let rows = match node.sets.as_slice() {
-                [only] => NewRows::of_set(node, only, node.pattern.len().max(1)),
+            let rows = match (node.sets.as_slice(), &insert.output) {
+                ([only], MutationOutput::Row(_)) => NewRows::one(node, only),
+                ([only], _) => NewRows::of_set(node, only, node.pattern.len().max(1)),
                 _ => NewRows::WrittenOut,
             };
             let wanted = match answering {
@@ -480,7 +489,7 @@ impl Place {
 
     pub(super) fn tag(&mut self, tags: &FieldTags) {
         for statement in self.statements.iter_mut().flatten() {
-            statement.prepared.tag(tags);
+            statement.tag(tags);
         }
         for relation in &mut self.relations {
             relation.place.tag(tags);

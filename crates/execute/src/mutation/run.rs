@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use graphloom_ir::{Mutation, MutationOutput, ResponseValue, RunValue, TypedValue
 use graphloom_pg::{
     AccessMode, Connection, Isolation, PgError, Pool, Purpose, SqlState, Statement, Transaction,
 };
-use graphloom_plan::{Gives, ResultShape};
+use graphloom_plan::{self as plan, Gives, ResultShape};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use super::plan::{
     Extent, InsertStep, MutationStep, Prepared, UpdateStep, Work, WriteStatement, WriteStep,
 };
 use super::rows::{self, Row, column_literal};
-use super::{expect, validate};
+use super::{expect, told, validate};
 use crate::caller::Trace;
 use crate::operation::text;
 use crate::{Caller, Outside};
@@ -73,7 +74,7 @@ pub(crate) async fn run(
     for step in steps {
         validate::ask(step, request).await?;
     }
-    let marks = Marks::of(request);
+    let marks = Marks::default();
     if shared {
         return transaction(steps, request, &marks).await;
     }
@@ -160,7 +161,9 @@ async fn transaction(
                 return Err(Error::unexpected("a mutation could not be run"));
             }
             Err(Failure::Refused(error)) => return Err(error),
-            Err(Failure::Postgres(error, _)) if may.stand_alone && is_read_only(&error) => {
+            Err(Failure::Postgres(error, _))
+                if may.stand_alone && (is_read_only(&error) || is_refusal(&error)) =>
+            {
                 may.stand_alone = false;
                 continue;
             }
@@ -204,6 +207,15 @@ fn is_read_only(error: &PgError) -> bool {
         .is_some_and(|database| database.sqlstate == SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
+/// Whether a check that stands in the statement has refused a row. What else is wrong with the rows, such as a foreign
+/// key, is told before the check where there is a transaction to be rolled back.
+fn is_refusal(error: &PgError) -> bool {
+    error.database().is_some_and(|database| {
+        let routine = database.routine.as_deref();
+        plan::is_refusal(database.sqlstate.as_str(), routine, &database.message)
+    })
+}
+
 async fn attempt(
     steps: &[&MutationStep],
     request: Request<'_>,
@@ -225,7 +237,10 @@ async fn attempt(
         {
             Place::Alone(pool.get().await.map_err(nowhere)?)
         }
-        _ => Place::Transaction(begin(pool, marks).await.map_err(nowhere)?),
+        _ => {
+            let marks = marks.of(request);
+            Place::Transaction(begin(pool, marks).await.map_err(nowhere)?)
+        }
     };
     let mut runner = Runner {
         place: begun,
@@ -248,25 +263,31 @@ async fn attempt(
     Ok(answers)
 }
 
-/// What triggers can read of a request: `hasura.tracecontext` and `hasura.user`.
-struct Marks {
+/// What triggers can read of a request, the same in every transaction of it; made when the first one begins.
+#[derive(Default)]
+struct Marks(OnceLock<Mark>);
+
+/// `hasura.tracecontext` and `hasura.user`.
+struct Mark {
     trace: String,
     user: String,
 }
 
 impl Marks {
-    fn of(request: Request<'_>) -> Self {
-        let random = Uuid::new_v4().to_string();
-        let trace = Trace::of_headers(request.caller.headers(), &random);
-        Self {
-            trace: trace.to_json().to_string(),
-            user: request.session.variables_json().to_string(),
-        }
+    fn of(&self, request: Request<'_>) -> &Mark {
+        self.0.get_or_init(|| {
+            let random = Uuid::new_v4().to_string();
+            let trace = Trace::of_headers(request.caller.headers(), &random);
+            Mark {
+                trace: trace.to_json().to_string(),
+                user: request.session.variables_json().to_string(),
+            }
+        })
     }
 }
 
 /// Begins a transaction that knows who writes. A connection that turns out to be closed is replaced once.
-async fn begin(pool: &Pool, marks: &Marks) -> std::result::Result<Transaction, PgError> {
+async fn begin(pool: &Pool, marks: &Mark) -> std::result::Result<Transaction, PgError> {
     let statement = Statement::new(include_str!("../sql/session_user.sql"));
     let values = [Some(marks.trace.as_str()), Some(marks.user.as_str())];
     let mut again = true;
@@ -342,6 +363,7 @@ impl<'r> Values<'r> {
                 let cells = self.rows.iter().map(|row| row.cells[at].as_deref());
                 Some(column_literal(cells))
             }
+            RunValue::Cell(at) => self.rows.first().and_then(|row| row.cells[at].clone()),
             RunValue::RowCount => Some(self.rows.len().to_string()),
             RunValue::Written => self.written.clone(),
             RunValue::WrittenCount => Some(self.count.to_string()),
@@ -354,15 +376,20 @@ impl<'r> Values<'r> {
 /// What a statement that writes gave.
 pub(super) struct WriteResult {
     pub(super) count: u64,
-    third: Option<String>,
+    told: Option<Bytes>,
 }
 
 impl WriteResult {
+    /// The answer.
+    fn answer(self) -> Bytes {
+        self.told.unwrap_or(Bytes::from_static(b"null"))
+    }
+
     /// The rows, where they were asked for; otherwise as many empty ones.
     pub(super) fn rows(self) -> Outcome<Returned> {
-        match self.third {
+        match self.told {
             None => Ok(vec![Vec::new(); usize::try_from(self.count).unwrap_or(0)]),
-            Some(text) => serde_json::from_str(&text).map_err(|_| {
+            Some(text) => serde_json::from_slice(&text).map_err(|_| {
                 Failure::Refused(Error::unexpected("a statement did not give rows as JSON"))
             }),
         }
@@ -409,10 +436,8 @@ impl Runner<'_> {
                 let values = Values::of_rows(&rows);
                 let result = self.write(direct, &values, &insert.path).await?;
                 self.affected = result.count;
-                if direct.gives == Gives::Answer {
-                    return Ok(result
-                        .third
-                        .map_or(Bytes::from_static(b"null"), Bytes::from));
+                if direct.gives.is_answer() {
+                    return Ok(result.answer());
                 }
                 let count = result.count;
                 (result.rows()?, count)
@@ -431,9 +456,7 @@ impl Runner<'_> {
         let mut count = step.counted(result.count);
         self.affected = count;
         let Some(reread) = &step.reread else {
-            return Ok(result
-                .third
-                .map_or(Bytes::from_static(b"null"), Bytes::from));
+            return Ok(result.answer());
         };
         let returned = result.rows()?;
         count += self.nested(&step.nested, &returned).await?;
@@ -481,26 +504,31 @@ impl Runner<'_> {
         values: &Values<'_>,
         path: &ErrorPath,
     ) -> Outcome<WriteResult> {
-        let parameters = self.parameters(&write.prepared, values)?;
+        let prepared = match self.place {
+            Place::Alone(_) => write.alone(),
+            Place::Transaction(_) => &write.prepared,
+        };
+        let parameters = self.parameters(prepared, values)?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
-        let statement = self.statement(&write.prepared);
-        let rows = self
-            .place
-            .connection()
-            .query_text_rows(&statement, &parameters)
-            .await;
-        let mut rows = rows.map_err(|error| Failure::Postgres(error, path.clone()))?;
-        let mut columns = rows.pop().unwrap_or_default().into_iter();
-        let (holds, count) = (columns.next().flatten(), columns.next().flatten());
-        if holds.as_deref() != Some("true") {
+        let statement = self.statement(prepared);
+        let connection = self.place.connection();
+        let failed = |error| Failure::Postgres(error, path.clone());
+        let told = match &write.gives {
+            Gives::Written(written) => {
+                let rows = connection.query_raw_rows(&statement, &parameters).await;
+                told::of_rows(&rows.map_err(failed)?, written)
+            }
+            Gives::Answer | Gives::Rows | Gives::Nothing => {
+                let rows = connection.query_rows(&statement, &parameters).await;
+                Ok(told::of_texts(rows.map_err(failed)?))
+            }
+        };
+        let Some((count, told)) = told.map_err(failed)? else {
             let message = "check constraint of an insert/update permission has failed";
             let error = Error::new(ErrorCode::PermissionError, message);
             return Err(Failure::Refused(error.at(path.clone())));
-        }
-        Ok(WriteResult {
-            count: count.and_then(|text| text.parse().ok()).unwrap_or(0),
-            third: columns.next().flatten(),
-        })
+        };
+        Ok(WriteResult { count, told })
     }
 
     fn statement<'p>(&self, prepared: &'p Prepared) -> Cow<'p, Statement> {

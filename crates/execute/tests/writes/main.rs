@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
+mod alone;
 mod changes;
 mod concurrent;
 mod extended;

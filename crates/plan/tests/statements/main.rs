@@ -16,3 +16,4 @@ mod permissions;
 mod reading;
 mod support;
 mod workloads;
+mod writes;

@@ -213,19 +213,27 @@ fn a_statement_says_whether_it_may_have_effects() {
     assert_eq!(effects(column(0, "a")), Effects::None);
     let own = Expr::call("coalesce", vec![column(0, "a")]);
     assert_eq!(effects(own), Effects::None);
-    assert_eq!(effects(Expr::Call(function, Vec::new())), Effects::Possible);
+    assert_eq!(
+        effects(Expr::Call(function.clone(), Vec::new())),
+        Effects::Possible
+    );
     let native = Select::of(Expr::integer(1)).from(FromItem::Native {
         parts: vec![NativePart::Text("SELECT 1".into())],
         alias: Alias::new(0),
     });
     let native = print(&Statement::Select(native), Layout::Line);
     assert_eq!(native.effects(), Effects::Possible);
-    let delete = Statement::Delete(crate::Delete {
-        schema: Name::new("public"),
-        table: Name::new("user"),
-        alias: Alias::new(0),
-        filter: None,
-        returning: Vec::new(),
-    });
-    assert_eq!(print(&delete, Layout::Line).effects(), Effects::Possible);
+    let delete = |filter| {
+        let delete = Statement::Delete(crate::Delete {
+            schema: Name::new("public"),
+            table: Name::new("user"),
+            alias: Alias::new(0),
+            filter,
+            returning: Vec::new(),
+        });
+        print(&delete, Layout::Line).effects()
+    };
+    assert_eq!(delete(None), Effects::Writes);
+    let calls = Expr::Call(function, Vec::new());
+    assert_eq!(delete(Some(calls)), Effects::Possible);
 }

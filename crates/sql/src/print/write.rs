@@ -8,7 +8,7 @@ use crate::{
 
 impl Printer<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) {
-        self.effects = Effects::Possible;
+        self.effects = self.effects.max(Effects::Writes);
         self.push("INSERT INTO ");
         self.qualified(&insert.schema, &insert.table);
         self.push(" AS ");
@@ -41,7 +41,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn update(&mut self, update: &Update) {
-        self.effects = Effects::Possible;
+        self.effects = self.effects.max(Effects::Writes);
         self.push("UPDATE ");
         self.qualified(&update.schema, &update.table);
         self.push(" AS ");
@@ -53,7 +53,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) {
-        self.effects = Effects::Possible;
+        self.effects = self.effects.max(Effects::Writes);
         self.push("DELETE FROM ");
         self.qualified(&delete.schema, &delete.table);
         self.push(" AS ");

@@ -1,0 +1,144 @@
+//! Writes of one statement, which is a transaction of its own: which those are, and what a check of theirs refuses.
+
+use std::time::Duration;
+
+use graphloom_pg::{AccessMode, Statement};
+use serde_json::{Value, json};
+
+use super::world::{World, table, user};
+
+const SQL: &str = "
+    CREATE TABLE team (id int PRIMARY KEY);
+    CREATE TABLE member (id serial PRIMARY KEY, team int REFERENCES team (id), owner int, name varchar(5) UNIQUE);
+    INSERT INTO team VALUES (1);
+    INSERT INTO member (team, owner, name) VALUES (1, 7, 'Ada'), (1, 8, 'Bob');";
+
+fn tables() -> Value {
+    let own = json!({"owner": {"_eq": "X-Hasura-User-Id"}});
+    let permission = |body: Value| json!([{"role": "user", "permission": body}]);
+    json!([{"table": table("team")}, {"table": table("member"),
+        "select_permissions": permission(json!({"columns": "*", "filter": {}})),
+        "insert_permissions": permission(json!({"columns": "*", "check": own})),
+        "update_permissions": permission(json!({"columns": "*", "filter": {}, "check": own}))}])
+}
+
+const REFUSED: &str = "check constraint of an insert/update permission has failed";
+
+/// What Postgres runs that waits for a lock, as soon as there is such a thing.
+async fn waiting(world: &World) -> String {
+    let waiting = "SELECT query FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        if let [row] = world.rows(waiting).await.as_slice() {
+            return row[0].clone();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The statement that a mutation of the role runs on a row that somebody else holds on to, and its answer.
+async fn held_up(world: &World, query: &str) -> (String, Value) {
+    let mut holder = world.pool().begin(AccessMode::ReadWrite).await.unwrap();
+    let lock = Statement::new("SELECT FROM member FOR UPDATE");
+    holder.execute(&lock, &[]).await.unwrap();
+    let session = user("7");
+    let asked = world.ask(&session, query, json!({}));
+    let free = async {
+        let statement = waiting(world).await;
+        holder.rollback().await.unwrap();
+        statement
+    };
+    let (answer, statement) = tokio::join!(asked, free);
+    (statement, answer)
+}
+
+#[tokio::test]
+async fn a_checked_write_is_one_statement_that_refuses_by_itself() {
+    let world = World::new(SQL, tables()).await;
+    for (query, refuses) in [
+        (
+            "mutation { update_member_by_pk(pk_columns: {id: 1}, _set: {owner: 7}) { id } }",
+            true,
+        ),
+        (
+            "mutation { update_member(where: {id: {_eq: 1}}, _set: {owner: 7}) { affected_rows } }",
+            true,
+        ),
+        (
+            "mutation { insert_member(objects: [{name: \"Ada\", owner: 7}], on_conflict:
+                {constraint: member_name_key, update_columns: [owner]}) { affected_rows returning { id } } }",
+            true,
+        ),
+        // Two of them stand or fall together.
+        (
+            "mutation { update_member_by_pk(pk_columns: {id: 1}, _set: {owner: 7}) { id }
+                b: update_member_by_pk(pk_columns: {id: 1}, _set: {owner: 7}) { id } }",
+            false,
+        ),
+    ] {
+        let (statement, answer) = held_up(&world, query).await;
+        assert_eq!(statement.contains("concat("), refuses, "{statement}");
+        assert!(answer["message"].is_null(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_check_refuses_is_not_there() {
+    let world = World::new(SQL, tables()).await;
+    let one = "mutation ($team: Int, $owner: Int, $name: String) {
+        insert_member_one(object: {team: $team, owner: $owner, name: $name}) { team owner name } }";
+    let ask = async |values: Value| world.ask(&user("7"), one, values).await;
+    let path = "$.selectionSet.insert_member_one.args.object";
+    let refused =
+        |code: &str, message: &str| json!({"code": code, "path": path, "message": message});
+
+    let values = json!({"team": 1, "owner": 7, "name": "Eve"});
+    assert_eq!(
+        ask(values.clone()).await,
+        json!({"insert_member_one": values})
+    );
+    let others = ask(json!({"team": 1, "owner": 8, "name": "Joe"})).await;
+    assert_eq!(others, refused("permission-error", REFUSED));
+    let nobodys = ask(json!({"team": 1, "owner": null, "name": "Joe"})).await;
+    assert_eq!(nobodys, refused("permission-error", REFUSED));
+    // What else is wrong comes first, as in v2.
+    let nowhere = ask(json!({"team": 2, "owner": 8, "name": "Joe"})).await;
+    let message = "Foreign key violation. insert or update on table \"member\" violates foreign key \
+         constraint \"member_team_fkey\"";
+    assert_eq!(nowhere, refused("constraint-violation", message));
+    let twice = ask(json!({"team": 1, "owner": 8, "name": "Ada"})).await;
+    let message =
+        "Uniqueness violation. duplicate key value violates unique constraint \"member_name_key\"";
+    assert_eq!(twice, refused("constraint-violation", message));
+    // A cast would cut it off.
+    let long = ask(json!({"team": 1, "owner": 7, "name": "Eleonore"})).await;
+    assert_eq!(
+        long["message"],
+        "value too long for type character varying(5)"
+    );
+
+    let all =
+        "mutation { update_member(where: {}, _set: {team: 1}) { affected_rows returning { id } } }";
+    let refused = world.ask(&user("7"), all, json!({})).await;
+    assert_eq!(refused["code"], "permission-error", "{refused}");
+    let left = world
+        .rows("SELECT string_agg(name || owner, ' ' ORDER BY name) FROM member")
+        .await;
+    assert_eq!(left, [["Ada7 Bob8 Eve7"]]);
+}
+
+#[tokio::test]
+async fn a_function_of_a_users_sees_who_writes() {
+    let sql = "CREATE TABLE note (id int PRIMARY KEY, owner text); INSERT INTO note VALUES (1, '7'), (2, '8');
+        CREATE FUNCTION mine(n note) RETURNS boolean LANGUAGE sql STABLE AS
+            $$ SELECT n.owner = current_setting('hasura.user')::json ->> 'x-hasura-user-id' $$";
+    let permission = |body: Value| json!([{"role": "user", "permission": body}]);
+    let tables = json!([{"table": table("note"),
+        "computed_fields": [{"name": "mine", "definition": {"function": {"schema": "public", "name": "mine"}}}],
+        "select_permissions": permission(json!({"columns": "*", "filter": {}})),
+        "update_permissions": permission(json!({"columns": "*", "filter": {"mine": {"_eq": true}}}))}]);
+    let world = World::new(sql, tables).await;
+    let query = "mutation { update_note(where: {}, _set: {owner: \"9\"}) { returning { id } } }";
+    let answer = world.ask(&user("7"), query, json!({})).await;
+    assert_eq!(answer, json!({"update_note": {"returning": [{"id": 1}]}}));
+}
