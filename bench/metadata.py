@@ -13,6 +13,7 @@ object and an array relationship per key and permissions for every role, then me
   first     a role's first query (its schema is built)        relate   one more relationship
   again     the same query once more                          untrack  and the extra table goes
   used      resident memory with every role's first query done
+  heard     from the answer to such a track until another server on the same metadata database serves the table
   whole     introspecting the whole schema as admin, and its bytes
   peak      the most memory it ever had
 
@@ -187,6 +188,23 @@ def changes(server, rounds):
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
+def heard(server, other, rounds):
+    """Median seconds from a change's answer until another server serves it."""
+    one, query = {"schema": "public", "name": "one_more"}, json.dumps({"query": "{ one_more(limit: 1) { id } }"}).encode()
+    times = []
+    for _ in range(rounds):
+        for kind, is_served in [("pg_track_table", True), ("pg_untrack_table", False)]:
+            server.command_of("/v1/metadata", kind, {"source": "default", "table": one})
+            begun = time.perf_counter()
+            while (b'"errors"' not in other.call("POST", "/v1/graphql", query)[2][:40]) != is_served:
+                if time.perf_counter() - begun > 60:
+                    sys.exit("the other server does not hear of changes")
+                time.sleep(0.001)
+            if is_served:
+                times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
 def measure(args, database, tables):
     database.fresh(DATA)
     database.fresh(META)
@@ -215,6 +233,12 @@ def measure(args, database, tables):
         server.graphql(query)
         found["used"] = server.memory()
         found.update(changes(server, args.rounds))
+        other = Server(args.bin, database)
+        try:
+            other.start()
+            found["heard"] = heard(server, other, args.rounds)
+        finally:
+            other.stop()
         found["whole"], found["whole_bytes"] = server.graphql(INTROSPECTION)
         found["peak"] = server.memory("VmHWM")
     finally:
@@ -224,7 +248,7 @@ def measure(args, database, tables):
 
 COLUMNS_SHOWN = [("tables", "{:d}", 1), ("roles", "{:d}", 1), ("replace", "{:.2f} s", 1), ("start", "{:.2f} s", 1), ("idle", "{:.0f} MiB", 1), ("first", "{:.1f} ms", 1e3),
                  ("again", "{:.1f} ms", 1e3), ("used", "{:.0f} MiB", 1), ("track", "{:.0f} ms", 1e3), ("permit", "{:.0f} ms", 1e3), ("relate", "{:.0f} ms", 1e3),
-                 ("alter", "{:.0f} ms", 1e3), ("untrack", "{:.0f} ms", 1e3), ("whole", "{:.2f} s", 1), ("peak", "{:.0f} MiB", 1)]
+                 ("alter", "{:.0f} ms", 1e3), ("untrack", "{:.0f} ms", 1e3), ("heard", "{:.0f} ms", 1e3), ("whole", "{:.2f} s", 1), ("peak", "{:.0f} MiB", 1)]
 
 
 def rendered(rows):
