@@ -15,9 +15,39 @@ pub(crate) struct Carried {
     columns: IndexSet<ColumnName>,
     /// The table whose row is read as a whole.
     row: Option<QualifiedTable>,
+    naming: Naming,
+}
+
+/// What carried columns are called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Naming {
+    /// As they are in their table.
+    #[default]
+    Own,
+    /// `k0`, `k1`: beside columns that are not the table's.
+    Numbered,
 }
 
 impl Carried {
+    /// The column, from now on one of those that are read, as it is called further out.
+    fn read(&mut self, column: &ColumnName) -> Name {
+        let (at, _) = self.columns.insert_full(column.clone());
+        self.name(at, column)
+    }
+
+    fn name(&self, at: usize, column: &ColumnName) -> Name {
+        match self.naming {
+            Naming::Own => carried_name(column),
+            Naming::Numbered => Name::new(format!("k{at}")),
+        }
+    }
+
+    /// The columns' names, in the table and further out.
+    fn names(&self) -> impl Iterator<Item = (Name, Name)> {
+        let columns = self.columns.iter().enumerate();
+        columns.map(|(at, column)| (Name::new(column.as_str()), self.name(at, column)))
+    }
+
     /// What either reads.
     pub(crate) fn merge(&mut self, other: Self) {
         self.columns.extend(other.columns);
@@ -33,6 +63,8 @@ pub(crate) enum Form {
     Json,
     /// Rows and records of plain values.
     Rows,
+    /// The same, of which each value becomes an element of an array: none of them is an array itself.
+    Columns,
 }
 
 /// The state of planning one statement.
@@ -66,7 +98,12 @@ impl Context {
 
     /// Writes something in which objects are JSON, whatever they are around it.
     pub(crate) fn in_json<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
-        let form = std::mem::replace(&mut self.form, Form::Json);
+        self.in_form(Form::Json, write)
+    }
+
+    /// Writes something in which objects are of this form.
+    pub(crate) fn in_form<T>(&mut self, form: Form, write: impl FnOnce(&mut Self) -> T) -> T {
+        let form = std::mem::replace(&mut self.form, form);
         let written = write(self);
         self.form = form;
         written
@@ -90,10 +127,7 @@ impl Context {
     pub(crate) fn column(&mut self, alias: Alias, column: &ColumnName) -> Expr {
         match self.collected.get_mut(&alias) {
             None => Expr::Column(alias, Name::new(column.as_str())),
-            Some(carried) => {
-                carried.columns.insert(column.clone());
-                Expr::Column(alias, carried_name(column))
-            }
+            Some(carried) => Expr::Column(alias, carried.read(column)),
         }
     }
 
@@ -108,6 +142,14 @@ impl Context {
                 Expr::Column(alias, Name::new(WHOLE_ROW))
             }
         }
+    }
+
+    /// The same for rows that were reached under this access and have other columns beside the table's.
+    pub(crate) fn numbering_alias_of(&mut self, access: &TableAccess) -> Alias {
+        let alias = self.collecting_alias_of(access);
+        let carried = self.collected.entry(alias).or_default();
+        carried.naming = Naming::Numbered;
+        alias
     }
 
     /// The same for rows that were reached under this access.
@@ -184,10 +226,7 @@ fn carried_name(column: &ColumnName) -> Name {
 
 /// Output columns that carry on a table's columns, and its row, one level further out.
 pub(crate) fn carry(table: Alias, carried: &Carried) -> Vec<Target> {
-    let column = |column: &ColumnName| {
-        let value = Expr::Column(table, Name::new(column.as_str()));
-        Target::named(value, carried_name(column))
-    };
+    let column = |(name, outside)| Target::named(Expr::Column(table, name), outside);
     let row = carried.row.as_ref().map(|name| {
         let ty = TypeName::Qualified {
             schema: Name::new(name.schema.as_str()),
@@ -195,18 +234,13 @@ pub(crate) fn carry(table: Alias, carried: &Carried) -> Vec<Target> {
         };
         Target::named(Expr::Row(table).cast(ty), Name::new(WHOLE_ROW))
     });
-    carried.columns.iter().map(column).chain(row).collect()
+    carried.names().map(column).chain(row).collect()
 }
 
 /// Output columns that carry on what a subselect of [`carry`] has.
 pub(crate) fn carry_on(subselect: Alias, carried: &Carried) -> Vec<Target> {
     let target = |name: Name| Target::named(Expr::Column(subselect, name.clone()), name);
     let row = carried.row.as_ref().map(|_| Name::new(WHOLE_ROW));
-    carried
-        .columns
-        .iter()
-        .map(carried_name)
-        .chain(row)
-        .map(target)
-        .collect()
+    let columns = carried.names().map(|(_, outside)| outside);
+    columns.chain(row).map(target).collect()
 }

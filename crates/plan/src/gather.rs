@@ -127,11 +127,11 @@ pub(crate) fn object_rows(
 fn list_member(field: &Field, list: Expr, shape: Option<ObjectShape>) -> Member {
     let (value, shape) = match shape {
         None => (list_or_empty(list), PlaceValue::Scalar),
-        Some(shape) => (list, PlaceValue::List(Arc::new(shape))),
+        Some(shape) => (list, PlaceValue::Columns(Arc::new(shape))),
     };
     Member {
         key: field.key.clone(),
-        value,
+        values: vec![value],
         shape: MemberShape::Value(shape),
     }
 }
@@ -186,26 +186,48 @@ fn grouped(
 ) -> (Select, Option<ObjectShape>) {
     let late = context.collecting_alias_of(&select.access);
     let mut related = Related::Joined(Vec::new());
-    let members = members(context, late, &select.fields, &mut related);
-    let objects = RowObject::of(context.form, members);
+    let form = match context.form {
+        Form::Json => Form::Json,
+        Form::Rows | Form::Columns => Form::Columns,
+    };
+    let members = context.in_form(form, |context| {
+        members(context, late, &select.fields, &mut related)
+    });
+    let objects = RowObject::of(form, members);
     let limit = limit(context, select);
     let elements = elements(context, place, (select, late));
     let mut rows = nested(elements, late);
     related.attach(&mut rows);
-    let object = context.alias();
-    let each = AggregateCall {
-        function: Function::Builtin(match context.form {
-            Form::Json => "json_agg",
-            Form::Rows => "array_agg",
-        }),
-        arguments: AggregateArguments::All(vec![objects.read(object)]),
-        order_by: match select.arguments.order_by.is_empty() {
-            true => Vec::new(),
-            false => vec![ascending(number(late))],
-        },
-        filter: None,
+    if let Some(limit) = limit {
+        let within = number(late).binary(BinaryOperator::LessOrEqual, limit);
+        rows::restrict(&mut rows, vec![within]);
+    }
+    let order = match select.arguments.order_by.is_empty() {
+        true => Vec::new(),
+        false => vec![ascending(number(late))],
     };
     let shape = objects.shape();
+    let rows = match form {
+        Form::Json => json_lists(context, (rows, late), objects, order),
+        Form::Rows | Form::Columns => array_lists(context, (rows, late), objects, order),
+    };
+    (rows, shape)
+}
+
+/// The elements as a JSON list per row.
+fn json_lists(
+    context: &mut Context,
+    (mut rows, late): (Select, Alias),
+    objects: RowObject,
+    order_by: Vec<OrderBy>,
+) -> Select {
+    let object = context.alias();
+    let each = AggregateCall {
+        function: Function::Builtin("json_agg"),
+        arguments: AggregateArguments::All(vec![objects.read(object)]),
+        order_by,
+        filter: None,
+    };
     rows.from.push(FromItem::Lateral {
         select: Box::new(Select {
             targets: objects.targets,
@@ -213,17 +235,38 @@ fn grouped(
         }),
         alias: object,
     });
-    if let Some(limit) = limit {
-        let within = number(late).binary(BinaryOperator::LessOrEqual, limit);
-        rows::restrict(&mut rows, vec![within]);
-    }
     let parent = Expr::Column(late, Name::new(PARENT));
     rows.targets = vec![
         Target::named(parent.clone(), Name::new(ROW_NUMBER)),
         Target::named(Expr::Aggregate(Box::new(each)), Name::new(LIST)),
     ];
     rows.group_by = vec![parent];
-    (rows, shape)
+    rows
+}
+
+/// The elements as a record of arrays per row. They are sorted once, not for each array.
+fn array_lists(
+    context: &mut Context,
+    (mut rows, late): (Select, Alias),
+    mut objects: RowObject,
+    order: Vec<OrderBy>,
+) -> Select {
+    let parent = |alias| Expr::Column(alias, Name::new(PARENT));
+    rows.targets = std::mem::take(&mut objects.targets);
+    rows.targets
+        .push(Target::named(parent(late), Name::new(PARENT)));
+    if !order.is_empty() {
+        rows.order_by = vec![ascending(parent(late))];
+        rows.order_by.extend(order);
+    }
+    let element = context.alias();
+    let mut lists = nested(rows, element);
+    lists.targets = vec![
+        Target::named(parent(element), Name::new(ROW_NUMBER)),
+        Target::named(objects.columns(element), Name::new(LIST)),
+    ];
+    lists.group_by = vec![parent(element)];
+    lists
 }
 
 /// The elements of all lists, each with what is read of it, the number of its row and, where it matters, its own

@@ -45,7 +45,7 @@ use graphloom_vocab::ColumnName;
 use crate::context::{Context, Form};
 pub use crate::levels::may_insert_by_levels;
 pub use crate::live::{LiveDraft, LiveInput, LivePlan, LiveResult, Reads, Statements, live};
-pub use crate::shape::{ObjectShape, Place, PlaceValue};
+pub use crate::shape::{ObjectShape, Place, PlaceValue, Presence};
 pub use crate::value::typed_parameter;
 pub use crate::write::{
     Answering, Around, Gives, NewRows, Piece, Wanted, WritePlan, WrittenRows, answering, delete,
@@ -143,7 +143,7 @@ fn row_root(
 ) -> (sql::Select, Arc<ObjectShape>) {
     context.form = Form::Rows;
     let objects = rows(context, None, table);
-    let shape = objects.shape.expect("rows were asked for");
+    let shape = objects.shape().expect("rows were asked for");
     (objects.rows, Arc::new(shape))
 }
 

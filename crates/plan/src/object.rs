@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use graphloom_sql::{Alias, Expr, Name, Target};
+use graphloom_sql::{AggregateArguments, Alias, Expr, Name, Target};
 
 use crate::context::Form;
 use crate::shape::{MemberShape, ObjectShape};
@@ -14,15 +14,24 @@ pub(crate) type Pairs = Vec<(Arc<str>, Expr)>;
 /// A response key and its value, with what is to be made of it where the row is not JSON.
 pub(crate) struct Member {
     pub(crate) key: Arc<str>,
-    pub(crate) value: Expr,
+    /// One; but of an object in a row that is not JSON, all that it is made of.
+    pub(crate) values: Vec<Expr>,
     pub(crate) shape: MemberShape,
+}
+
+impl Member {
+    /// The key and the value, in JSON.
+    pub(crate) fn pair(mut self) -> (Arc<str>, Expr) {
+        let value = self.values.pop().expect("a value in JSON is one");
+        (self.key, value)
+    }
 }
 
 /// Postgres cuts an identifier after this many bytes, and a column's name is a key's only carrier in
 /// `row_to_json`.
 const IDENTIFIER_BYTES_MAX: usize = 63;
 /// Postgres takes at most 1,664 output columns.
-const COLUMNS_MAX: usize = 1_600;
+pub(crate) const COLUMNS_MAX: usize = 1_600;
 /// Postgres takes at most 100 arguments to a function.
 const PAIRS_MAX: usize = 50;
 /// The column that carries a whole object.
@@ -40,46 +49,41 @@ enum Carrier {
     Columns,
     /// One column is the object.
     Whole,
-    /// The columns are the values of a record.
-    Record(ObjectShape),
+    /// The columns are so many values.
+    Values(ObjectShape, usize),
 }
 
 impl RowObject {
     /// The columns for these members, in the form that is written.
     pub(crate) fn of(form: Form, members: Vec<Member>) -> Self {
         match form {
-            Form::Json => {
-                let pair = |member: Member| (member.key, member.value);
-                Self::new(members.into_iter().map(pair).collect())
-            }
-            Form::Rows => Self::record(members),
+            Form::Json => Self::new(members.into_iter().map(Member::pair).collect()),
+            Form::Rows | Form::Columns => Self::values_of(members),
         }
     }
 
-    fn record(members: Vec<Member>) -> Self {
-        let shapes = members.iter().map(|member| (&*member.key, &member.shape));
-        let shape = ObjectShape::new(shapes);
-        let values = members
-            .into_iter()
-            .filter(|member| matches!(member.shape, MemberShape::Value(_)));
+    fn values_of(members: Vec<Member>) -> Self {
+        let (values, shape) = values_of(members);
         let mut targets: Vec<_> = values
+            .into_iter()
             .enumerate()
-            .map(|(at, member)| Target::named(member.value, field_name(at)))
+            .map(|(at, value)| Target::named(value, value_name(at)))
             .collect();
-        // `SELECT DISTINCT ON (…) FROM` is no SQL; nobody reads it.
+        let count = targets.len();
+        // `SELECT DISTINCT ON (…) FROM` is no SQL, and of no arrays nobody could tell the length.
         if targets.is_empty() {
-            targets.push(Target::unnamed(Expr::boolean(true)));
+            targets.push(Target::named(Expr::boolean(true), value_name(0)));
         }
         Self {
             targets,
-            carrier: Carrier::Record(shape),
+            carrier: Carrier::Values(shape, count),
         }
     }
 
-    /// The shape of a record.
+    /// How JSON is made of the values, if they are not JSON.
     pub(crate) fn shape(&self) -> Option<ObjectShape> {
         match &self.carrier {
-            Carrier::Record(shape) => Some(shape.clone()),
+            Carrier::Values(shape, _) => Some(shape.clone()),
             Carrier::Columns | Carrier::Whole => None,
         }
     }
@@ -106,17 +110,44 @@ impl RowObject {
             // `t1.*`, not `t1`: the latter would be the column, were there one of that name.
             Carrier::Columns => Expr::call("row_to_json", vec![Expr::Row(alias)]),
             Carrier::Whole => Expr::Column(alias, Name::new(OBJECT)),
-            Carrier::Record(shape) => {
-                let fields = 0..shape.places.len();
-                let field = |at| Expr::Column(alias, field_name(at));
-                Expr::RowOf(fields.map(field).collect())
-            }
+            Carrier::Values(..) => Expr::RowOf(self.values(alias)),
         }
+    }
+
+    /// Its values, where they are not JSON, given the same.
+    pub(crate) fn values(&self, alias: Alias) -> Vec<Expr> {
+        let count = match &self.carrier {
+            Carrier::Values(_, count) => *count,
+            Carrier::Columns | Carrier::Whole => 0,
+        };
+        let value = |at| Expr::Column(alias, value_name(at));
+        (0..count).map(value).collect()
+    }
+
+    /// A list of objects as a record of arrays: `ROW(array_agg(t1."f0"), …)`.
+    pub(crate) fn columns(&self, alias: Alias) -> Expr {
+        let mut values = self.values(alias);
+        if values.is_empty() {
+            values.push(Expr::Column(alias, value_name(0)));
+        }
+        let array = |value| Expr::aggregate("array_agg", AggregateArguments::All(vec![value]));
+        Expr::RowOf(values.into_iter().map(array).collect())
     }
 }
 
-/// What a record's field is called on its way.
-fn field_name(at: usize) -> Name {
+/// The values of an object that is not JSON, and how JSON is made of them.
+pub(crate) fn values_of(members: Vec<Member>) -> (Vec<Expr>, ObjectShape) {
+    let shapes = members.iter().map(|member| (&*member.key, &member.shape));
+    let shape = ObjectShape::new(shapes);
+    let values = members
+        .into_iter()
+        .filter(|member| matches!(member.shape, MemberShape::Value(_)))
+        .flat_map(|member| member.values);
+    (values.collect(), shape)
+}
+
+/// What a value is called on its way.
+pub(crate) fn value_name(at: usize) -> Name {
     Name::new(format!("f{at}"))
 }
 

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use graphloom_ir::{Field, FieldValue, Output, TableSelect};
-use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select};
+use graphloom_ir::{Field, FieldValue, Join, Output, Partners, Rows, TableSelect};
+use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select, Target};
 
 use crate::aggregate::aggregate;
 use crate::column::{computed, encoded, is_plain, selected};
 use crate::connection::{connection, node_id};
 use crate::context::{Context, Form, carry};
 use crate::gather;
-use crate::object::{Member, Pairs, RowObject, fits_row, list_or_empty};
-use crate::rows::{self, Link, Ordering, Request};
-use crate::shape::{MemberShape, ObjectShape, PlaceValue};
+use crate::object::{
+    COLUMNS_MAX, Member, Pairs, RowObject, fits_row, list_or_empty, value_name, values_of,
+};
+use crate::rows::{self, Count, Link, Ordering, Request};
+use crate::shape::{MemberShape, ObjectShape, PlaceValue, Presence};
 
 /// `SELECT coalesce(json_agg(…), '[]') FROM (…)`: a list of objects, as JSON.
 pub(crate) fn list(context: &mut Context, link: Option<Link<'_>>, select: &TableSelect) -> Select {
@@ -77,34 +79,41 @@ pub(crate) struct Objects {
     pub(crate) rows: Select,
     /// A name for the rows further out.
     alias: Alias,
-    /// The object, further out.
-    object: Expr,
-    /// How JSON is made of them, where they are no JSON.
-    pub(crate) shape: Option<ObjectShape>,
+    /// The object, whose columns the rows have.
+    object: RowObject,
 }
 
 impl Objects {
     /// Has rows, without any output column yet, carry the object.
-    pub(crate) fn new(context: &mut Context, object: RowObject, mut rows: Select) -> Self {
-        let alias = context.alias();
-        let read = object.read(alias);
-        let shape = object.shape();
-        rows.targets = object.targets;
+    pub(crate) fn new(context: &mut Context, mut object: RowObject, mut rows: Select) -> Self {
+        rows.targets = std::mem::take(&mut object.targets);
         Self {
             rows,
-            alias,
-            object: read,
-            shape,
+            alias: context.alias(),
+            object,
         }
+    }
+
+    /// How JSON is made of them, where they are no JSON.
+    pub(crate) fn shape(&self) -> Option<ObjectShape> {
+        self.object.shape()
     }
 
     /// The object, and where it is read from.
     pub(crate) fn read(self) -> (Expr, FromItem) {
-        let from = FromItem::Subselect {
+        (self.object.read(self.alias), self.from())
+    }
+
+    /// All objects as a record of arrays, and where they are read from.
+    fn columns(self) -> (Expr, FromItem) {
+        (self.object.columns(self.alias), self.from())
+    }
+
+    fn from(self) -> FromItem {
+        FromItem::Subselect {
             select: Box::new(self.rows),
             alias: self.alias,
-        };
-        (self.object, from)
+        }
     }
 }
 
@@ -141,12 +150,22 @@ fn object_rows(
 /// Whether these fields can be rows and records: as JSON they would be spelled no other way.
 pub(crate) fn fits_rows(fields: &[Field]) -> bool {
     fits_row(fields.iter().map(|field| &field.key))
+        && values_max(fields) <= COLUMNS_MAX
         && fields.iter().all(|field| match &field.value {
             FieldValue::Object(_, select) | FieldValue::Array(_, select) => {
                 fits_rows(&select.fields)
             }
             _ => true,
         })
+}
+
+/// How many values a row with these fields has at most.
+fn values_max(fields: &[Field]) -> usize {
+    let values = fields.iter().map(|field| match &field.value {
+        FieldValue::Object(_, select) => 1 + values_max(&select.fields),
+        _ => 1,
+    });
+    values.sum()
 }
 
 /// Whether the fields are computed in a level of their own, after the window has been cut out.
@@ -160,7 +179,7 @@ fn computes_late(form: Form, select: &TableSelect, request: Request<'_>) -> bool
     let skips = arguments.offset.is_some() || !arguments.distinct_on.is_empty();
     let sorts = limited && !arguments.order_by.is_empty();
     let fields = &select.fields;
-    let converts = |field| form == Form::Rows && is_converted(field);
+    let converts = |field| form != Form::Json && is_converted(field);
     (skips && fields.iter().any(costs))
         || (limited && fields.iter().any(is_joined))
         || ((skips || sorts) && fields.iter().any(converts))
@@ -168,20 +187,6 @@ fn computes_late(form: Form, select: &TableSelect, request: Request<'_>) -> bool
 
 fn is_joined(field: &Field) -> bool {
     matches!(field.value, FieldValue::Object(..))
-}
-
-/// Whether it is neither an object nor a list, nor has either inside.
-fn is_scalar(field: &Field) -> bool {
-    match &field.value {
-        FieldValue::Constant(_)
-        | FieldValue::Column(_)
-        | FieldValue::Computed(_)
-        | FieldValue::NodeId(_) => true,
-        FieldValue::Object(..)
-        | FieldValue::Array(..)
-        | FieldValue::Aggregate(..)
-        | FieldValue::Connection(..) => false,
-    }
 }
 
 /// Whether something is made of a value that would be read as it is in JSON.
@@ -236,6 +241,23 @@ impl Related {
         }
     }
 
+    /// Keeps a place for what later ones refer to.
+    fn reserve(&mut self, alias: Alias) -> usize {
+        let Self::Joined(joined) = self else {
+            unreachable!("what is put in its place is JSON");
+        };
+        joined.push((Select::default(), alias));
+        joined.len() - 1
+    }
+
+    fn fill(&mut self, at: usize, mut object: Select) {
+        // There is no other limit: objects have no arguments.
+        object.limit = Some(Expr::integer(1));
+        if let Self::Joined(joined) = self {
+            joined[at].0 = object;
+        }
+    }
+
     pub(crate) fn attach(self, rows: &mut Select) {
         if let Self::Joined(joined) = self {
             for (object, alias) in joined {
@@ -253,8 +275,7 @@ pub(crate) fn pairs(
     related: &mut Related,
 ) -> Pairs {
     let members = context.in_json(|context| members(context, row, fields, related));
-    let pair = |member: Member| (member.key, member.value);
-    members.into_iter().map(pair).collect()
+    members.into_iter().map(Member::pair).collect()
 }
 
 /// Response keys and values of a row.
@@ -278,31 +299,31 @@ pub(crate) fn member(
     field: &Field,
     related: &mut Related,
 ) -> Member {
-    let (value, shape) = field_value(context, row, &field.value, related);
+    let (values, shape) = field_values(context, row, &field.value, related);
     Member {
         key: field.key.clone(),
-        value,
+        values,
         shape,
     }
 }
 
-fn field_value(
+fn field_values(
     context: &mut Context,
     row: Alias,
     value: &FieldValue,
     related: &mut Related,
-) -> (Expr, MemberShape) {
+) -> (Vec<Expr>, MemberShape) {
     let link = |mapping| {
         Some(Link {
             outer: row,
             mapping,
         })
     };
-    let mut shape = PlaceValue::Scalar;
-    let is_converted = context.form == Form::Rows;
+    let is_converted = context.form != Form::Json;
     let expr = match value {
         FieldValue::Constant(name) => {
-            return (Expr::text(name), MemberShape::Constant(name.clone()));
+            let shape = MemberShape::Constant(name.clone());
+            return (vec![Expr::text(name)], shape);
         }
         FieldValue::Column(column) => {
             let value = selected(context, row, column);
@@ -318,29 +339,21 @@ fn field_value(
                 false => value,
             }
         }
-        FieldValue::Object(join, select) if select.fields.iter().all(is_scalar) => {
-            let objects = one_row(context, link(&join.mapping), select);
-            if let Some(object) = &objects.shape {
-                shape = PlaceValue::Object(Arc::new(object.clone()));
+        FieldValue::Object(join, select) => match context.form {
+            Form::Json => {
+                let object = one(context, link(&join.mapping), select);
+                related.put(context, object)
             }
-            let (object, from) = objects.read();
-            related.put(context, Select::of(object).from(from))
-        }
-        // What is remembered of one that holds further ones is better remembered as text.
-        FieldValue::Object(join, select) => {
-            let link = link(&join.mapping);
-            let object = context.in_json(|context| one(context, link, select));
-            related.put(context, object)
-        }
+            Form::Rows | Form::Columns => {
+                let (values, shape) = object_values(context, (row, join), select, related);
+                return (values, MemberShape::Value(shape));
+            }
+        },
         FieldValue::Array(join, select) => match context.form {
             Form::Json => Expr::subselect(list(context, link(&join.mapping), select)),
-            Form::Rows => {
-                let objects = list_rows(context, link(&join.mapping), select);
-                if let Some(object) = &objects.shape {
-                    shape = PlaceValue::List(Arc::new(object.clone()));
-                }
-                let (object, from) = objects.read();
-                Expr::ArrayOf(Box::new(Select::of(object).from(from)))
+            Form::Rows | Form::Columns => {
+                let (list, shape) = list_value(context, link(&join.mapping), select);
+                return (vec![list], MemberShape::Value(shape));
             }
         },
         FieldValue::Aggregate(join, select) => {
@@ -353,5 +366,110 @@ fn field_value(
         }
         FieldValue::NodeId(id) => node_id(context, row, id),
     };
-    (expr, MemberShape::Value(shape))
+    (vec![expr], MemberShape::Value(PlaceValue::Scalar))
+}
+
+/// The values of an object in a row that is not JSON; in front of them one that tells whether there is any object.
+///
+/// Objects of objects are joined beside it, not inside: so Postgres remembers each by its own key.
+fn object_values(
+    context: &mut Context,
+    (outer, join): (Alias, &Join),
+    select: &TableSelect,
+    related: &mut Related,
+) -> (Vec<Expr>, PlaceValue) {
+    let link = Link {
+        outer,
+        mapping: &join.mapping,
+    };
+    let request = Request {
+        arguments: &select.arguments,
+        ordering: Ordering::Matters,
+        cap: None,
+    };
+    let presence = presence(context, outer, join, select);
+    let object = context.numbering_alias_of(&select.access);
+    let at = related.reserve(object);
+    let (row, mut rows) = rows::requested(context, &select.access, Some(link), request);
+    let mut members = Vec::with_capacity(select.fields.len());
+    for field in &select.fields {
+        let mut member = match is_joined(field) {
+            true => member(context, object, field, related),
+            false => member(context, row, field, &mut Related::InPlace),
+        };
+        if !is_joined(field) && matches!(member.shape, MemberShape::Value(_)) {
+            for value in &mut member.values {
+                let name = value_name(rows.targets.len());
+                let outside = Expr::Column(object, name.clone());
+                let inside = std::mem::replace(value, outside);
+                rows.targets.push(Target::named(inside, name));
+            }
+        }
+        members.push(member);
+    }
+    let keys = context.collected(object);
+    rows.targets.extend(carry(row, &keys));
+    let (mut values, shape) = values_of(members);
+    if presence == Presence::Marked {
+        let mark = Name::new(OBJECT);
+        values.insert(0, Expr::Column(object, mark.clone()));
+        rows.targets.push(Target::named(Expr::boolean(true), mark));
+    }
+    related.fill(at, rows);
+    (values, PlaceValue::Object(Arc::new(shape), presence))
+}
+
+/// A list below a row that is not JSON.
+///
+/// Of a few elements, it is an array of records. Of more it is a record of arrays, one for each value: of records inside
+/// an array Postgres keeps a kilobyte per value until the row is sent, which takes it more time than writing JSON.
+fn list_value(
+    context: &mut Context,
+    link: Option<Link<'_>>,
+    select: &TableSelect,
+) -> (Expr, PlaceValue) {
+    let is_array = context.form == Form::Rows && is_short(select);
+    let form = match is_array {
+        true => Form::Rows,
+        false => Form::Columns,
+    };
+    let objects = context.in_form(form, |context| list_rows(context, link, select));
+    let shape = Arc::new(objects.shape().expect("the form is not JSON"));
+    match is_array {
+        true => {
+            let (object, from) = objects.read();
+            let array = Expr::ArrayOf(Box::new(Select::of(object).from(from)));
+            (array, PlaceValue::List(shape))
+        }
+        false => {
+            let (columns, from) = objects.columns();
+            let record = Expr::subselect(Select::of(columns).from(from));
+            (record, PlaceValue::Columns(shape))
+        }
+    }
+}
+
+/// With so many elements an array of records takes no longer than arrays for each value.
+const ROWS_FEW: u64 = 20;
+
+/// Whether a limit that is known keeps a list short.
+fn is_short(select: &TableSelect) -> bool {
+    let user = match select.arguments.limit.as_ref().map(Count::of) {
+        Some(Count::Known(limit)) => u64::try_from(limit).ok(),
+        _ => None,
+    };
+    let limits = user.into_iter().chain(select.access.limit());
+    limits.min().is_some_and(|limit| limit <= ROWS_FEW)
+}
+
+/// Whether it has to be told that there is an object: not if a foreign key says so, and everybody sees it.
+fn presence(context: &Context, row: Alias, join: &Join, select: &TableSelect) -> Presence {
+    let is_always = join.facts.partners == Partners::One
+        && context.access(row).is_some()
+        && select.access.filter().is_always()
+        && matches!(select.access.rows(), Rows::Table);
+    match is_always {
+        true => Presence::Always,
+        false => Presence::Marked,
+    }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use graphloom_vocab::Json;
 
-/// An object, made of the columns of a row or of the fields of a record, one per place and in this order. A row may
-/// have more columns, which mean nothing.
+/// An object, made of the columns of a row, of the fields of a record or of an element of each of several arrays, in
+/// the order of its places. A row may have more columns, which mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectShape {
     /// The text in front of each value: what stands between it and the one before, and its key.
@@ -32,10 +32,22 @@ pub struct Place {
 pub enum PlaceValue {
     /// A scalar, or JSON that Postgres wrote; by its type.
     Scalar,
-    /// A record, or null.
-    Object(Arc<ObjectShape>),
-    /// An array of records; null stands for an empty one.
+    /// An object whose values stand among those of the object around it, all of them null where there is none.
+    Object(Arc<ObjectShape>, Presence),
+    /// A list: an array of records; null stands for an empty one.
     List(Arc<ObjectShape>),
+    /// A list: a record with an array for each value of its objects, of equal lengths; null, the record or its first
+    /// array, stands for an empty one. Further arrays mean nothing.
+    Columns(Arc<ObjectShape>),
+}
+
+/// How it is told whether there is an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// There always is.
+    Always,
+    /// By a value in front of its own, which is null if there is none.
+    Marked,
 }
 
 /// What stands under a response key.
@@ -80,7 +92,9 @@ impl ObjectShape {
         let places = self.places.iter().map(|place| {
             let inner = match &place.value {
                 PlaceValue::Scalar => 0,
-                PlaceValue::Object(inner) | PlaceValue::List(inner) => inner.size(),
+                PlaceValue::Object(inner, _)
+                | PlaceValue::List(inner)
+                | PlaceValue::Columns(inner) => inner.size(),
             };
             size_of::<Place>() + place.before.len() + inner
         });
