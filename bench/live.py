@@ -8,7 +8,8 @@ Each subscriber has a socket of its own. `--equal K` has K of them ask for the s
 are: what a subscriber costs in memory; CPU of the server and of Postgres' sessions, in cores, while nothing changes and
 while it does; statements and the time spent in them; and how long after the commit a result is there. `--pg-url` names a
 server, the database `bench_live` is made in it and dropped. The clients are processes of their own (`--clients`), and take
-their part of the machine: on a small one they are what is slow. Needs psql, Linux, and Python 3.9 with nothing else.
+their part of the machine: on a small one they are what is slow, unless `--subscribers-bin` names those that are not
+(`cargo build --release -p graphloom-testkit --example subscribers`; `--per-socket` is theirs). Needs psql, Linux, and Python 3.9 with nothing else.
 """
 import argparse, base64, json, multiprocessing, os, resource, select, socket, struct, subprocess, sys, time
 
@@ -100,6 +101,40 @@ def follow(port, subscribers, pipe):
     pipe.send([result for result in results if result[0] > 0])
 
 
+class Worker:
+    """A process of Python with some of the subscribers."""
+
+    def __init__(self, port, subscribers):
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=follow, args=(port, subscribers, theirs))
+        self.process.start()
+
+    def is_ready(self):
+        return self.pipe.poll(PATIENCE_S) and self.pipe.recv() == "ready"
+
+    def stop(self):
+        self.pipe.send("stop")
+        return self.pipe.recv()
+
+
+class Light:
+    """All subscribers in one process that costs next to nothing: crates/testkit/examples/subscribers.rs."""
+
+    def __init__(self, options, port, count, rows):
+        parts = [port, SECRET, count // options.per_socket, options.per_socket, rows, options.shapes]
+        command = [options.subscribers_bin, *map(str, parts)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def is_ready(self):
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S)
+        return bool(ready) and self.process.stdout.readline() == "ready\n"
+
+    def stop(self):
+        told, _ = self.process.communicate("stop\n")
+        results = (line.split() for line in told.splitlines())
+        return [(int(value), float(at)) for value, at in results if value != "0"]
+
+
 class Writer:
     """One session that changes rows."""
 
@@ -174,13 +209,13 @@ def measured(options, url, count):
         server.post("/v1/graphql", {"query": "{ counters_by_pk(id: 1) { id } }"})
         resident, started = resident_kib(server.process.pid), time.time()
         subscribers = [(1 + index % rows, index % options.shapes) for index in range(count)]
-        for number in range(options.clients):
-            ours, theirs = multiprocessing.Pipe()
-            process = multiprocessing.Process(target=follow, args=(server.port, subscribers[number::options.clients], theirs))
-            process.start()
-            workers.append((process, ours))
-        for process, pipe in workers:
-            if not pipe.poll(PATIENCE_S) or pipe.recv() != "ready":
+        for number in range(1 if options.subscribers_bin else options.clients):
+            if options.subscribers_bin:
+                workers.append(Light(options, server.port, count, rows))
+            else:
+                workers.append(Worker(server.port, subscribers[number::options.clients]))
+        for worker in workers:
+            if not worker.is_ready():
                 sys.exit("not all subscribers have a first result")
         ready = time.time() - started
         time.sleep(3)
@@ -198,12 +233,11 @@ def measured(options, url, count):
         busy = meter.stop()
         time.sleep(3)
         results = []
-        for process, pipe in workers:
-            pipe.send("stop")
-            results += pipe.recv()
+        for worker in workers:
+            results += worker.stop()
     finally:
-        for process, _ in workers:
-            process.terminate()
+        for worker in workers:
+            worker.process.terminate()
         server.stop()
     late = sorted(at - commits[value] for value, at in results)
     changed = sum(1 for row, _ in subscribers if row <= int(rows * options.changed))
@@ -227,6 +261,8 @@ def main():
     parser.add_argument("--changed", type=float, default=1, help="part of the rows that a change is of")
     parser.add_argument("--seconds", type=float, default=15, help="per measurement")
     parser.add_argument("--clients", type=int, default=2, help="processes that subscribe")
+    parser.add_argument("--subscribers-bin", help="the light subscribers' binary, for more than a few thousand")
+    parser.add_argument("--per-socket", type=int, default=1, help="subscriptions of a socket, with --subscribers-bin")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

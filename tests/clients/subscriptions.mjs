@@ -142,6 +142,26 @@ const clients = {
     await client.dispose();
   },
 
+  // The package ws offers compression by itself, and compresses what is as long as this.
+  async 'graphql-ws, compressed'() {
+    const opened = [];
+    class Noted extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        opened.push(this);
+      }
+    }
+    const client = createWs(wsOptions(ada, { webSocketImpl: Noted }));
+    const own = collectFrom(client, { query: OWN });
+    await own.next();
+    const text = 'long '.repeat(10_000);
+    const answer = collectFrom(client, { query: SET, variables: { text } });
+    assert.deepEqual((await answer.next()).data, changed);
+    assert.deepEqual((await own.next()).data, notes(text));
+    assert.match(opened[0].extensions, /^permessage-deflate/);
+    await client.dispose();
+  },
+
   async 'graphql-ws refused'() {
     const client = createWs(wsOptions({ 'x-hasura-admin-secret': 'wrong' }));
     const { code, reason } = await collectFrom(client, { query: OWN }).next('error');

@@ -50,6 +50,8 @@ function start() {
     HASURA_GRAPHQL_ADMIN_SECRET: secret,
     // As v2, a source's naming convention counts only behind its feature.
     HASURA_GRAPHQL_EXPERIMENTAL_FEATURES: 'naming_convention',
+    // Clients that offer it get it, others do not notice.
+    HASURA_GRAPHQL_CONNECTION_COMPRESSION: 'true',
   };
   return spawn(binary, args, { env, stdio: ['ignore', output, output] });
 }

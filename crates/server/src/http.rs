@@ -103,8 +103,8 @@ impl App {
             return preflight;
         }
         if websocket::is_upgrade(request.headers()) {
-            let upgrade = websocket::upgrade(self, &info, request).await;
-            return upgrade.unwrap_or_else(|refused| self.finish(&info, refused));
+            let upgrade = websocket::upgrade(self, &info, request);
+            return upgrade.unwrap_or_else(|refused| self.finish(&info, *refused));
         }
         let reply = AssertUnwindSafe(self.reply(&info, request)).catch_unwind();
         let reply = reply.await.unwrap_or_else(|_| Reply::panicked());

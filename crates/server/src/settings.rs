@@ -236,6 +236,8 @@ pub struct WebsocketSettings {
     pub init_timeout: Duration,
     /// Most bytes of one message.
     pub message_bytes_max: usize,
+    /// Whether messages are compressed.
+    pub compression: MessageCompression,
     /// Most queries and mutations running at once.
     pub operations_max: usize,
     /// Most subscriptions.
@@ -244,6 +246,15 @@ pub struct WebsocketSettings {
     pub cookie: HandshakeCookie,
     /// Whether a change of metadata closes sockets.
     pub on_metadata_change: OnMetadataChange,
+}
+
+/// Whether messages of websockets are compressed (`permessage-deflate`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageCompression {
+    /// Never.
+    Never,
+    /// For clients that offer it.
+    Offered,
 }
 
 /// The handshake's cookie where CORS is disabled.

@@ -1,18 +1,20 @@
 //! GraphQL over websockets: the handshake, and the sockets that are open.
 //!
 //! Both sub-protocols of v2 are spoken (`websocket/protocol.rs` has their words). What happens on an
-//! open socket is `websocket/connection.rs`. A refused handshake is answered over HTTP.
+//! open socket is `websocket/connection.rs`; frames are `socket.rs` and below. A refused handshake is answered over HTTP.
 
 mod connection;
+mod deflate;
+mod frames;
+mod handshake;
 mod operation;
 mod protocol;
+mod socket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Body;
-use axum::extract::FromRequestParts as _;
-use axum::extract::ws::WebSocketUpgrade;
 use graphloom_execute::SchemaKind;
 use graphloom_vocab::{Error, ErrorCode, Result};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -28,10 +30,7 @@ use crate::settings::{Api, HandshakeCookie, OnMetadataChange};
 
 use connection::{Connection, ErrorStyle, Handshake};
 use protocol::Protocol;
-
-/// Room that each socket keeps for what comes in. The library's own is 128 KiB, for sockets that are few; ours are
-/// many, and what their clients send is small. Longer messages make room for themselves.
-const READ_BUFFER_BYTES: usize = 4 << 10;
+use socket::Socket;
 
 const COOKIE_NOTE: &str = "Cookie is not read when CORS is disabled, because it is a potential \
     security issue. If you're already handling CORS before Hasura and enforcing CORS on websocket \
@@ -102,17 +101,18 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 /// Answers a handshake: the response that switches protocols, or a refusal.
-pub(crate) async fn upgrade(
+pub(crate) fn upgrade(
     app: &Arc<App>,
     info: &RequestInfo,
     request: Request<Body>,
-) -> Result<Response<Body>, Reply> {
+) -> Result<Response<Body>, Box<Reply>> {
     let socket_id = Uuid::new_v4().to_string();
     // Subscribed before looking, so that no stop can fall between the two.
     let closing = app.sockets.subscribe();
     if app.sockets.is_stopping() {
         let reply = Reply::text(StatusCode::SERVICE_UNAVAILABLE, "Server is shutting down");
-        return Err(reply.with_header(header::RETRY_AFTER, HeaderValue::from_static("0")));
+        let reply = reply.with_header(header::RETRY_AFTER, HeaderValue::from_static("0"));
+        return Err(Box::new(reply));
     }
     let reject = |error: Error| {
         let kind = SocketEventKind::Rejected(&error);
@@ -122,7 +122,7 @@ pub(crate) async fn upgrade(
             message: None,
             kind,
         });
-        rejection(error)
+        Box::new(rejection(error))
     };
     let place = admit(app, &request).map_err(&reject)?;
     let protocol = Protocol::negotiate(request.headers());
@@ -130,22 +130,26 @@ pub(crate) async fn upgrade(
         .headers()
         .contains_key(header::SEC_WEBSOCKET_PROTOCOL);
     let (headers, note) = handshake_headers(app, request.headers());
-    let (mut parts, _) = request.into_parts();
-    let share = parts.extensions.get::<ConnectionShare>().cloned();
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
-    let upgrade = upgrade
-        .map_err(|rejected| reject(Error::new(ErrorCode::BadRequest, rejected.to_string())))?;
+    let share = request.extensions().get::<ConnectionShare>().cloned();
+    let settings = &app.websocket;
+    let handshake::Agreed {
+        mut response,
+        compression,
+        upgraded,
+    } = handshake::agree(request, settings.compression).map_err(&reject)?;
     let handshake = Handshake {
         headers,
         ip: info.ip,
     };
     let connection = Connection::new(Arc::clone(app), socket_id, protocol, place, handshake);
     connection.log(note, SocketEventKind::Accepted);
-    let limit = app.websocket.message_bytes_max;
-    let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
-    let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES);
-    let mut response = upgrade.on_upgrade(async move |socket| {
-        connection.run(socket, closing).await;
+    let message_bytes_max = settings.message_bytes_max;
+    tokio::spawn(async move {
+        // Otherwise the client left before it had its answer.
+        if let Ok(upgraded) = upgraded.await {
+            let socket = Socket::new(upgraded, message_bytes_max, compression);
+            connection.run(socket, closing).await;
+        }
         // The socket counts as a connection for as long as it is open.
         drop(share);
     });

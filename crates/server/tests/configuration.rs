@@ -136,7 +136,7 @@ const OPTIONS: &[(&str, &str, Outcome)] = &[
         "remote-schema-prioritize-data",
         Warned,
     ),
-    ("CONNECTION_COMPRESSION", "websocket-compression", Warned),
+    ("CONNECTION_COMPRESSION", "websocket-compression", Built),
     ("WEBSOCKET_KEEPALIVE", "websocket-keepalive", Built),
     (
         "WEBSOCKET_CONNECTION_INIT_TIMEOUT",

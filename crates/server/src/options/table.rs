@@ -217,7 +217,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("websocket-connection-init-timeout", &["HASURA_GRAPHQL_WEBSOCKET_CONNECTION_INIT_TIMEOUT"], Integer(0, 86_400),
         "Seconds a websocket may take to send `connection_init`").or("3"),
     Opt::new("websocket-compression", &["HASURA_GRAPHQL_CONNECTION_COMPRESSION"], Switch,
-        "Compress websocket messages").or("false").status(NotBuilt),
+        "Compress messages to websockets whose client offers `permessage-deflate`").or("false"),
     Opt::new("websocket-message-limit", &["GRAPHLOOM_WEBSOCKET_MESSAGE_LIMIT"], COUNT,
         "Most bytes of one message from a websocket's client").or("33554432"),
     Opt::new("websocket-operations-limit", &["GRAPHLOOM_WEBSOCKET_OPERATIONS_LIMIT"], Integer(1, 100_000),

@@ -434,7 +434,7 @@ mod tests {
         let values = resolve(
             &[],
             &[
-                ("HASURA_GRAPHQL_CONNECTION_COMPRESSION", "true"),
+                ("HASURA_GRAPHQL_CONFIGURED_HEADER_PRECEDENCE", "true"),
                 ("HASURA_GRAPHQL_EVENTS_FETCH_BATCH_SIZE", "100"),
                 (
                     "HASURA_GRAPHQL_EXPERIMENTAL_FEATURES",
@@ -450,10 +450,10 @@ mod tests {
             notices,
             [
                 "environment variable HASURA_GRAPHQL_PG_SOURCE_URL_1 is set, but no option has this name",
-                "environment variable HASURA_GRAPHQL_CONNECTION_COMPRESSION is set, but has no effect \
-                 in this version",
                 "environment variable HASURA_GRAPHQL_EXPERIMENTAL_FEATURES has \
                  no_null_unbound_variable_default, which has no effect in this version",
+                "environment variable HASURA_GRAPHQL_CONFIGURED_HEADER_PRECEDENCE is set, but has no effect \
+                 in this version",
             ]
         );
     }

@@ -9,9 +9,9 @@ mod auth;
 
 use super::{
     Api, BodyLimits, Ceilings, Console, DatabaseSettings, HandshakeCookie, Hosts, HttpSettings,
-    InternalErrors, ListenSettings, LogSettings, MetadataQueryLogging, OnMetadataChange,
-    PersistedSettings, PgDumpSettings, QueryLogging, Relay, Reported, Settings, UnauthorizedStatus,
-    UrlOrigin, WebsocketSettings,
+    InternalErrors, ListenSettings, LogSettings, MessageCompression, MetadataQueryLogging,
+    OnMetadataChange, PersistedSettings, PgDumpSettings, QueryLogging, Relay, Reported, Settings,
+    UnauthorizedStatus, UrlOrigin, WebsocketSettings,
 };
 use graphloom_execute::{AllowListMode, DocumentLimits, OperationLimits};
 
@@ -223,6 +223,11 @@ fn websocket(values: &Values) -> WebsocketSettings {
         keep_alive: values.seconds("websocket-keepalive"),
         init_timeout: values.seconds("websocket-connection-init-timeout"),
         message_bytes_max: values.size("websocket-message-limit"),
+        compression: if values.boolean("websocket-compression") {
+            MessageCompression::Offered
+        } else {
+            MessageCompression::Never
+        },
         operations_max: values.size("websocket-operations-limit"),
         subscriptions_max: values.size("websocket-subscriptions-limit"),
         cookie: if values.boolean("ws-read-cookie") {

@@ -10,9 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
 use graphloom_execute::{Caller, GraphqlRequest, SchemaKind};
 use graphloom_vocab::{Error, ErrorCode, Session};
 use serde_json::json;
@@ -20,8 +17,10 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
+use super::frames::{Incoming, Text};
 use super::operation::{Operation, complete_message, error_json, error_message};
 use super::protocol::{ClientMessage, Close, Protocol};
+use super::socket::{End, Socket};
 use crate::http::App;
 use crate::log::{OperationOutcome, SocketEvent, SocketEventKind};
 
@@ -33,6 +32,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const SESSION_MAX_S: u64 = 365 * 24 * 60 * 60;
 /// Messages of operations that wait for the writer.
 const OUTBOX_MESSAGES: usize = 16;
+/// Bytes that make messages worth being written now, and not along with those that come next.
+const WRITTEN_AT_ONCE_BYTES: usize = 64 << 10;
 
 /// How errors look on a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +94,14 @@ impl Drop for Running {
 }
 
 /// From an operation's task to the socket's.
+///
+/// Small, because each socket has room for several of them.
 pub(super) enum Outgoing {
-    Text(String),
+    Text(Box<Text>),
     /// The operation is a subscription and goes on: the socket may be read again.
     Followed,
-    Done(String, u64),
+    /// The operation of this number has ended.
+    Done(u64),
 }
 
 /// What becomes of the socket after a message.
@@ -148,12 +152,12 @@ impl Connection {
     /// Serves the socket until one side ends it.
     pub(crate) async fn run(
         mut self,
-        socket: WebSocket,
+        mut socket: Socket,
         closing: broadcast::Receiver<&'static str>,
     ) {
-        let (mut sink, mut stream) = socket.split();
-        if let Some(close) = self.converse(&mut sink, &mut stream, closing).await {
-            say_goodbye(&mut sink, &mut stream, close).await;
+        if let Some(close) = self.converse(&mut socket, closing).await {
+            // A client that does not answer in time is left.
+            timeout(CLOSE_TIMEOUT, socket.close(&close)).await.ok();
         }
         self.running.clear();
         self.log(None, SocketEventKind::Closed);
@@ -162,8 +166,7 @@ impl Connection {
     /// `None` if the client ended it, or is gone.
     async fn converse(
         &mut self,
-        sink: &mut SplitSink<WebSocket, Message>,
-        stream: &mut SplitStream<WebSocket>,
+        socket: &mut Socket,
         mut closing: broadcast::Receiver<&'static str>,
     ) -> Option<Close> {
         let (outbox, mut outgoing) = mpsc::channel(OUTBOX_MESSAGES);
@@ -189,34 +192,28 @@ impl Connection {
                 () = &mut init_deadline, if matches!(self.state, State::New(_)) => {
                     return Some(self.protocol.init_timeout());
                 }
-                Some(message) = outgoing.recv() => match message {
-                    Outgoing::Text(text) => {
-                        write(sink, text).await?;
-                        Next::Stay
-                    }
-                    Outgoing::Followed => Next::Stay,
-                    Outgoing::Done(id, number) => {
-                        self.forget(&id, number);
-                        Next::Stay
-                    }
-                },
-                _ = keep_alive.tick() => {
-                    write(sink, self.protocol.keep_alive()).await?;
+                Some(message) = outgoing.recv() => {
+                    let texts = self.collect(message, &mut outgoing);
+                    write(socket, &texts).await?;
                     Next::Stay
                 }
-                message = stream.next(), if reads => match message? {
-                    Ok(Message::Text(text)) => self.receive(text.as_bytes(), sink, &outbox).await?,
-                    Ok(Message::Binary(bytes)) => self.receive(&bytes, sink, &outbox).await?,
-                    Ok(Message::Ping(_) | Message::Pong(_)) => Next::Stay,
-                    Ok(Message::Close(_)) => {
-                        // The library has written the answer, and waits for somebody to send it.
-                        timeout(CLOSE_TIMEOUT, sink.close()).await.ok();
+                _ = keep_alive.tick() => {
+                    write(socket, &[self.protocol.keep_alive().into()]).await?;
+                    Next::Stay
+                }
+                incoming = socket.read(), if reads => match incoming {
+                    Ok(Incoming::Message(bytes)) => self.receive(&bytes, socket, &outbox).await?,
+                    Ok(Incoming::Ping(payload)) => {
+                        timeout(WRITE_TIMEOUT, socket.pong(&payload)).await.ok()?.ok()?;
+                        Next::Stay
+                    }
+                    Ok(Incoming::Pong) => Next::Stay,
+                    Ok(Incoming::Close(payload)) => {
+                        timeout(CLOSE_TIMEOUT, socket.answer_close(&payload)).await.ok();
                         return None;
                     }
-                    Err(error) if is_too_long(&error) => {
-                        return Some(Close::new(1009, "the message is too long"));
-                    }
-                    Err(_) => return None,
+                    Err(End::Fault(close)) => return Some(close),
+                    Err(End::Gone) => return None,
                 },
             };
             if let Next::Close(close) = next {
@@ -225,31 +222,45 @@ impl Connection {
         }
     }
 
-    fn forget(&mut self, id: &str, number: u64) {
-        if self
-            .running
-            .get(id)
-            .is_some_and(|running| running.number == number)
-        {
-            self.running.remove(id);
+    /// Takes what operations have handed in so far, and returns what of it goes to the client.
+    fn collect(&mut self, first: Outgoing, outgoing: &mut mpsc::Receiver<Outgoing>) -> Vec<Text> {
+        let mut texts = Vec::new();
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Outgoing::Text(text) => {
+                    bytes += text.len();
+                    texts.push(*text);
+                }
+                Outgoing::Followed => {}
+                Outgoing::Done(number) => self.running.retain(|_, it| it.number != number),
+            }
+            let is_full = texts.len() >= OUTBOX_MESSAGES || bytes >= WRITTEN_AT_ONCE_BYTES;
+            next = if is_full {
+                None
+            } else {
+                outgoing.try_recv().ok()
+            };
         }
+        texts
     }
 
     /// `None` if the client is gone.
     async fn receive(
         &mut self,
         text: &[u8],
-        sink: &mut SplitSink<WebSocket, Message>,
+        socket: &mut Socket,
         outbox: &mpsc::Sender<Outgoing>,
     ) -> Option<Next> {
         let message = match ClientMessage::parse(text) {
             Ok(message) => message,
-            Err(reason) => return self.unreadable(&reason, sink).await,
+            Err(reason) => return self.unreadable(&reason, socket).await,
         };
         match message {
-            ClientMessage::Init(headers) => return self.init(headers, sink).await,
+            ClientMessage::Init(headers) => return self.init(headers, socket).await,
             ClientMessage::Start(id, request) => {
-                return self.start(id, request, sink, outbox).await;
+                return self.start(id, request, socket, outbox).await;
             }
             ClientMessage::Stop(id) => self.stop(&id),
             ClientMessage::Ping(payload) => {
@@ -257,7 +268,7 @@ impl Connection {
                 if let Some(payload) = payload {
                     pong["payload"] = payload;
                 }
-                write(sink, pong.to_string()).await?;
+                write(socket, &[pong.to_string().into()]).await?;
             }
             ClientMessage::Pong => {}
             ClientMessage::Terminate => {
@@ -270,16 +281,12 @@ impl Connection {
         Some(Next::Stay)
     }
 
-    async fn unreadable(
-        &mut self,
-        reason: &str,
-        sink: &mut SplitSink<WebSocket, Message>,
-    ) -> Option<Next> {
+    async fn unreadable(&mut self, reason: &str, socket: &mut Socket) -> Option<Next> {
         self.log(None, SocketEventKind::ConnectionError(reason));
         match self.protocol {
             Protocol::Legacy => {
                 let message = json!({ "type": "connection_error", "payload": reason });
-                write(sink, message.to_string()).await?;
+                write(socket, &[message.to_string().into()]).await?;
                 Some(Next::Stay)
             }
             Protocol::Transport => {
@@ -289,11 +296,7 @@ impl Connection {
         }
     }
 
-    async fn init(
-        &mut self,
-        payload: Vec<(String, String)>,
-        sink: &mut SplitSink<WebSocket, Message>,
-    ) -> Option<Next> {
+    async fn init(&mut self, payload: Vec<(String, String)>, socket: &mut Socket) -> Option<Next> {
         // Where a name repeats the last one counts, and what the message says counts before the handshake.
         let mut headers = match &mut self.state {
             State::New(headers) => std::mem::take(headers),
@@ -307,8 +310,8 @@ impl Connection {
                 self.caller = Arc::new(Caller::new(headers));
                 self.expiry = authenticated.session.expires_at_s.map(instant);
                 self.state = State::Ready(Arc::new(authenticated.session));
-                write(sink, json!({ "type": "connection_ack" }).to_string()).await?;
-                write(sink, self.protocol.keep_alive()).await?;
+                let ack = json!({ "type": "connection_ack" }).to_string();
+                write(socket, &[ack.into(), self.protocol.keep_alive().into()]).await?;
                 Some(Next::Stay)
             }
             Err(error) => {
@@ -316,7 +319,7 @@ impl Connection {
                 self.log(None, SocketEventKind::ConnectionError(&reason));
                 if self.protocol == Protocol::Legacy {
                     let message = json!({ "type": "connection_error", "payload": reason });
-                    write(sink, message.to_string()).await?;
+                    write(socket, &[message.to_string().into()]).await?;
                 }
                 let close = self.protocol.init_failed(&reason);
                 self.state = State::Failed(reason);
@@ -329,7 +332,7 @@ impl Connection {
         &mut self,
         id: String,
         request: GraphqlRequest,
-        sink: &mut SplitSink<WebSocket, Message>,
+        socket: &mut Socket,
         outbox: &mpsc::Sender<Outgoing>,
     ) -> Option<Next> {
         let session = match &self.state {
@@ -349,7 +352,7 @@ impl Connection {
                 self.spawn(id, session, Arc::new(request), outbox);
                 Some(Next::Stay)
             }
-            Err(reason) => self.refuse_start(&id, &request, &reason, sink).await,
+            Err(reason) => self.refuse_start(&id, &request, &reason, socket).await,
         }
     }
 
@@ -358,7 +361,7 @@ impl Connection {
         id: &str,
         request: &GraphqlRequest,
         reason: &str,
-        sink: &mut SplitSink<WebSocket, Message>,
+        socket: &mut Socket,
     ) -> Option<Next> {
         let outcome = OperationOutcome::ProtocolError(reason);
         self.log(
@@ -371,14 +374,15 @@ impl Connection {
             },
         );
         let error = Error::new(ErrorCode::StartFailed, reason);
-        write(sink, error_message(id, error_json(self.errors, &error))).await?;
+        let error = error_message(id, error_json(self.errors, &error));
         match self.protocol {
             Protocol::Legacy => {
-                write(sink, complete_message(id)).await?;
+                write(socket, &[error.into(), complete_message(id).into()]).await?;
                 Some(Next::Stay)
             }
             Protocol::Transport => {
-                write(sink, error_message(id, reason.into())).await?;
+                let again = error_message(id, reason.into());
+                write(socket, &[error.into(), again.into()]).await?;
                 Some(Next::Close(Close::wrapped(
                     1000,
                     &format!("4400: {reason}"),
@@ -410,9 +414,9 @@ impl Connection {
         let task = tokio::spawn(async move {
             for message in operation.run(&outbox).await {
                 // The socket being gone is for its own task to notice.
-                outbox.send(Outgoing::Text(message)).await.ok();
+                outbox.send(Outgoing::Text(Box::new(message))).await.ok();
             }
-            outbox.send(Outgoing::Done(operation.id, number)).await.ok();
+            outbox.send(Outgoing::Done(number)).await.ok();
         });
         let task = task.abort_handle();
         self.running.insert(
@@ -448,33 +452,8 @@ fn instant(seconds: i64) -> Instant {
     Instant::now() + Duration::from_secs(u64::try_from(left_s).unwrap_or(0).min(SESSION_MAX_S))
 }
 
-fn is_too_long(error: &axum::Error) -> bool {
-    // The library's own type is not ours to name; its text is.
-    error.to_string().contains("too long") || error.to_string().contains("too big")
-}
-
 /// `None` if the client does not read, or is gone.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, text: String) -> Option<()> {
-    let sent = timeout(WRITE_TIMEOUT, sink.send(Message::Text(text.into()))).await;
+async fn write(socket: &mut Socket, messages: &[Text]) -> Option<()> {
+    let sent = timeout(WRITE_TIMEOUT, socket.send(messages)).await;
     sent.ok()?.ok()
-}
-
-/// Sends the close frame, and waits a moment for the client's.
-async fn say_goodbye(
-    sink: &mut SplitSink<WebSocket, Message>,
-    stream: &mut SplitStream<WebSocket>,
-    close: Close,
-) {
-    let frame = CloseFrame {
-        code: close.code,
-        reason: close.reason.into(),
-    };
-    let deadline = Instant::now() + CLOSE_TIMEOUT;
-    let goodbye = async {
-        if sink.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = stream.next().await {}
-        }
-    };
-    // A client that does not answer in time is left.
-    tokio::time::timeout_at(deadline, goodbye).await.ok();
 }

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::connection::{ErrorStyle, Outgoing};
+use super::frames::Text;
 use super::protocol::Protocol;
 use crate::envelope::{self, Detail};
 use crate::follow::Followed;
@@ -50,22 +51,18 @@ impl Drop for SubscriptionPlace {
 
 impl Operation {
     /// Runs it; returns the messages it ends with.
-    pub(super) async fn run(&self, outbox: &mpsc::Sender<Outgoing>) -> Vec<String> {
+    pub(super) async fn run(&self, outbox: &mpsc::Sender<Outgoing>) -> Vec<Text> {
         let request_id = self.request.request_id.clone().unwrap_or_default();
         let running = AssertUnwindSafe(self.answer(&request_id, outbox)).catch_unwind();
         let ended = running.await;
         let ended = ended.unwrap_or_else(|_| Err(Error::unexpected("Internal Server Error")));
         ended.unwrap_or_else(|error| {
             self.log(&request_id, OperationOutcome::QueryError(&error));
-            self.failure(&error)
+            self.failure(&error).into_iter().map(Text::from).collect()
         })
     }
 
-    async fn answer(
-        &self,
-        request_id: &str,
-        outbox: &mpsc::Sender<Outgoing>,
-    ) -> Result<Vec<String>> {
+    async fn answer(&self, request_id: &str, outbox: &mpsc::Sender<Outgoing>) -> Result<Vec<Text>> {
         self.app.services.admit(&self.session, self.ip, 1)?;
         let services = &self.app.services;
         match services.start(&self.session, &self.request).await? {
@@ -74,8 +71,8 @@ impl Operation {
                 self.app.logs.query(request_id, &self.request, statements);
                 self.log(request_id, OperationOutcome::Completed);
                 Ok(vec![
-                    self.protocol.data(&self.id, &executed.data),
-                    complete_message(&self.id),
+                    self.protocol.data(&self.id, executed.data),
+                    complete_message(&self.id).into(),
                 ])
             }
             Started::Live(subscription) => {
@@ -109,7 +106,7 @@ impl Operation {
         &self,
         subscription: Subscription,
         outbox: &mpsc::Sender<Outgoing>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<Text>> {
         let services = self.app.services.as_ref();
         // Where a change of metadata closes sockets, there is nothing to follow.
         let keeps = self.app.websocket.on_metadata_change == OnMetadataChange::Keep;
@@ -119,21 +116,21 @@ impl Operation {
             .next(services, &self.session, &self.request)
             .await?
         {
-            let message = Outgoing::Text(self.message(&update));
+            let message = Outgoing::Text(Box::new(self.message(update)));
             if outbox.send(message).await.is_err() {
                 return Ok(Vec::new());
             }
         }
-        Ok(vec![complete_message(&self.id)])
+        Ok(vec![complete_message(&self.id).into()])
     }
 
-    fn message(&self, update: &Update) -> String {
+    fn message(&self, update: Update) -> Text {
         match update {
             Update::Data { data, .. } => self.protocol.data(&self.id, data),
             Update::Failed(error) => {
-                let error = error_json(ErrorStyle::Graphql, error);
-                let payload = envelope::text(&envelope::graphql_errors(error));
-                self.protocol.answer(&self.id, &payload)
+                let error = error_json(ErrorStyle::Graphql, &error);
+                let payload = envelope::graphql_errors(error).to_string();
+                self.protocol.answer(&self.id, &payload).into()
             }
         }
     }
@@ -144,10 +141,7 @@ impl Operation {
         match (self.protocol, Phase::of(error)) {
             (Protocol::Legacy, Phase::Execution) => {
                 let payload = json!({ "data": null, "errors": [json] }).to_string();
-                vec![
-                    self.protocol.answer(id, payload.as_bytes()),
-                    complete_message(id),
-                ]
+                vec![self.protocol.answer(id, &payload), complete_message(id)]
             }
             (Protocol::Legacy, Phase::Preparation) => {
                 let payload = match self.errors {

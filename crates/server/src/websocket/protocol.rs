@@ -3,11 +3,14 @@
 //! Sources: the protocol documents of `subscriptions-transport-ws` and of `graphql-ws`, and what v2
 //! makes of them: either protocol may use either set of client words. Pure.
 
+use bytes::Bytes;
 use graphloom_execute::GraphqlRequest;
 use graphloom_vocab::{Json, JsonObject};
 use http::{HeaderMap, header};
 use serde_json::json;
 use uuid::Uuid;
+
+use super::frames::Text;
 
 /// Most bytes of a close frame's reason (RFC 6455, 5.5).
 const REASON_BYTES_MAX: usize = 123;
@@ -69,35 +72,37 @@ impl Protocol {
     }
 
     /// A message with this `payload`, which is JSON text already.
-    pub(crate) fn answer(self, id: &str, payload: &[u8]) -> String {
-        self.enclose(id, ["", ""], payload)
+    pub(super) fn answer(self, id: &str, payload: &str) -> String {
+        let mut message = self.head(id);
+        message.push_str(payload);
+        message.push('}');
+        message
     }
 
-    /// A message with the text of a result's `data`. It is copied once, and not looked into.
-    pub(crate) fn data(self, id: &str, data: &[u8]) -> String {
-        self.enclose(id, [r#"{"data":"#, "}"], data)
+    /// A message with the text of a result's `data`, which may be shared with other messages and is not looked into.
+    pub(super) fn data(self, id: &str, data: Bytes) -> Text {
+        // What Postgres and we write is UTF-8; anything else could not be a text frame.
+        let body = match std::str::from_utf8(&data) {
+            Ok(_) => data,
+            Err(_) => String::from_utf8_lossy(&data).into_owned().into(),
+        };
+        let mut head = self.head(id);
+        head.push_str("{\"data\":");
+        Text {
+            head,
+            body,
+            tail: "}}",
+        }
     }
 
-    fn enclose(self, id: &str, [before, after]: [&str; 2], text: &[u8]) -> String {
+    /// A message up to its payload.
+    fn head(self, id: &str) -> String {
         let kind = match self {
             Self::Legacy => "data",
             Self::Transport => "next",
         };
         let id = Json::from(id).to_string();
-        // What Postgres and we write is UTF-8; anything else could not be a text frame.
-        let text = String::from_utf8_lossy(text);
-        let head = [
-            r#"{"type":""#,
-            kind,
-            r#"","id":"#,
-            &id,
-            r#","payload":"#,
-            before,
-        ];
-        let parts = head.into_iter().chain([&*text, after, "}"]);
-        let mut message = String::with_capacity(parts.clone().map(str::len).sum());
-        message.extend(parts);
-        message
+        [r#"{"type":""#, kind, r#"","id":"#, &id, r#","payload":"#].concat()
     }
 }
 
@@ -352,12 +357,14 @@ mod tests {
 
     #[test]
     fn results_are_wrapped_as_they_are() {
+        let data = Bytes::from_static(b"{\"n\":1.10}");
+        let data = Protocol::Transport.data("a\"b", data);
         assert_eq!(
-            Protocol::Transport.data("a\"b", b"{\"n\":1.10}"),
+            String::from_utf8(data.parts().concat()).unwrap(),
             r#"{"type":"next","id":"a\"b","payload":{"data":{"n":1.10}}}"#
         );
         assert_eq!(
-            Protocol::Legacy.answer("1", b"{\"errors\":[]}"),
+            Protocol::Legacy.answer("1", "{\"errors\":[]}"),
             r#"{"type":"data","id":"1","payload":{"errors":[]}}"#
         );
     }
