@@ -11,14 +11,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use graphloom_ir::OperationKind;
 use graphloom_pg::{PgError, Pool, Purpose, RawRow, RowSink};
-use graphloom_plan::{ObjectShape, ResultShape};
+use graphloom_plan::ResultShape;
 use graphloom_vocab::{Error, Result};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::guard::TimeLimit;
 use crate::operation::{OperationPlan, StatementStep, StepParameters};
-use crate::{Executed, RequestKind, Statements, encode, run};
+use crate::run::RowWriter;
+use crate::{Executed, RequestKind, Statements, run};
 
 /// An answer up to this size is sent as a whole.
 const WHOLE_BYTES_MAX: usize = 256 << 10;
@@ -158,15 +159,11 @@ impl Large {
         let [before, after] = run::around(&self.plan);
         let mut writer = Writer {
             parts,
-            shape,
-            text: Vec::new(),
-            types: Vec::new(),
-            count: 0,
+            rows: RowWriter::list_after(shape, &before),
             state: State::Whole,
         };
         let mut tries = 0;
         loop {
-            writer.begin(&before);
             let result = self.attempt(step, &mut writer).await;
             tries += 1;
             match result {
@@ -175,13 +172,17 @@ impl Large {
                 Err(error)
                     if error.is_connection_error()
                         && tries == 1
-                        && writer.state == State::Whole => {}
+                        && writer.state == State::Whole =>
+                {
+                    writer.rows = RowWriter::list_after(shape, &before);
+                }
                 Err(error) => return Err(failed(error)),
             }
         }
-        writer.text.push(b']');
-        writer.text.extend_from_slice(&after);
-        Ok(writer.text.into())
+        let mut text = writer.rows.text;
+        text.push(b']');
+        text.extend_from_slice(&after);
+        Ok(text.into())
     }
 
     async fn attempt(&self, step: &StatementStep, writer: &mut Writer<'_>) -> Result<(), PgError> {
@@ -199,11 +200,8 @@ fn step_of(plan: &OperationPlan) -> Option<&StatementStep> {
 /// Writes rows as objects, and passes on what is written.
 struct Writer<'a> {
     parts: &'a mpsc::Sender<Part>,
-    shape: &'a ObjectShape,
-    text: Vec<u8>,
-    /// Of the columns; known from the first row on.
-    types: Vec<u32>,
-    count: u64,
+    /// What is not passed on yet.
+    rows: RowWriter<'a>,
     state: State,
 }
 
@@ -217,27 +215,12 @@ enum State {
     Stalled,
 }
 
-impl Writer<'_> {
-    fn begin(&mut self, before: &[u8]) {
-        self.count = 0;
-        self.text.clear();
-        self.text.extend_from_slice(before);
-        self.text.push(b'[');
-    }
-}
-
 impl RowSink for Writer<'_> {
     fn row(&mut self, row: &RawRow) -> Result<(), PgError> {
         if self.state == State::Stalled {
             return Err(PgError::unexpected("the client takes nothing"));
         }
-        if self.count == 0 {
-            self.types = row.types().collect();
-        } else {
-            self.text.extend_from_slice(encode::BETWEEN);
-        }
-        self.count += 1;
-        encode::row(&mut self.text, self.shape, &self.types, row)
+        self.rows.row(row)
     }
 
     fn is_full(&self) -> bool {
@@ -245,12 +228,12 @@ impl RowSink for Writer<'_> {
             State::Whole => WHOLE_BYTES_MAX,
             State::InParts | State::Stalled => PART_BYTES,
         };
-        self.text.len() >= most
+        self.rows.text.len() >= most
     }
 
     async fn room(&mut self) {
         let room = Vec::with_capacity(PART_BYTES + PART_BYTES / 8);
-        let part = std::mem::replace(&mut self.text, room);
+        let part = std::mem::replace(&mut self.rows.text, room);
         let sent = timeout(STALL_MAX, self.parts.send(Part::More(part.into()))).await;
         self.state = match sent {
             Ok(Ok(())) => State::InParts,

@@ -105,7 +105,7 @@ fn write(
 
 /// Rows that are written as objects.
 pub(crate) struct RowWriter<'a> {
-    text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     shape: &'a ObjectShape,
     /// Of the columns; known from the first row on.
     types: Vec<u32>,
@@ -123,7 +123,13 @@ impl<'a> RowWriter<'a> {
     }
 
     pub(crate) fn list(shape: &'a ObjectShape) -> Self {
+        Self::list_after(shape, b"")
+    }
+
+    /// A list that stands behind some text.
+    pub(crate) fn list_after(shape: &'a ObjectShape, before: &[u8]) -> Self {
         let mut writer = Self::object(shape);
+        writer.text.extend_from_slice(before);
         writer.text.push(b'[');
         writer
     }

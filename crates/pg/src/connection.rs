@@ -106,14 +106,7 @@ impl Connection {
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Option<Bytes>, PgError> {
-        let mut rows = self.rows(statement, parameters).await?;
-        if rows.len() > 1 {
-            return Err(PgError::unexpected("the statement gave more than one row"));
-        }
-        let row = rows
-            .pop()
-            .ok_or_else(|| PgError::unexpected("the statement gave no row"))?;
-        values::first_column(row)
+        values::only_column(self.rows(statement, parameters).await?)
     }
 
     /// Runs a statement that gives any number of rows, whose columns are all of a text type or json.

@@ -40,14 +40,7 @@ impl Pool {
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Option<Bytes>, PgError> {
-        let mut rows = self.read(statement, parameters).await?;
-        if rows.len() > 1 {
-            return Err(PgError::unexpected("the statement gave more than one row"));
-        }
-        let row = rows
-            .pop()
-            .ok_or_else(|| PgError::unexpected("the statement gave no row"))?;
-        values::first_column(row)
+        values::only_column(self.read(statement, parameters).await?)
     }
 
     /// The same as [`crate::Connection::query_json_rows`]; see [`Self::read_json`].

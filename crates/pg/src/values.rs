@@ -91,6 +91,15 @@ impl AsRef<[u8]> for FirstColumn {
     }
 }
 
+/// The first column of the one row that there must be.
+pub(crate) fn only_column(mut rows: Vec<Row>) -> Result<Option<Bytes>, PgError> {
+    if rows.len() > 1 {
+        return Err(PgError::unexpected("the statement gave more than one row"));
+    }
+    let row = rows.pop();
+    first_column(row.ok_or_else(|| PgError::unexpected("the statement gave no row"))?)
+}
+
 /// The first column of a row, json or text, sharing the driver's buffer: nothing is copied.
 pub(crate) fn first_column(row: Row) -> Result<Option<Bytes>, PgError> {
     let ty = row
