@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use graphloom_execute::Snapshot;
+use graphloom_execute::{Snapshot, heavy};
 use graphloom_metadata::Metadata;
 use graphloom_schema::{CatalogResult, Inconsistency, SchemaCache, Settings};
 use graphloom_store::ResourceVersion;
@@ -77,7 +77,8 @@ impl Candidate {
                 )
             })
             .collect();
-        let schema = graphloom_schema::build(&metadata, &catalogs, workshop.settings);
+        let schema =
+            heavy::run(|| graphloom_schema::build(&metadata, &catalogs, workshop.settings));
         let pools = schema.sources.keys().filter_map(|name| {
             let pool = sources.get(name)?.pool.clone()?;
             Some((name.clone(), pool))

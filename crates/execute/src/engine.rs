@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::future::Either;
 use graphloom_bind as bind;
 use graphloom_graphql as graphql;
 use graphloom_ir::{BoundOperation, OperationKind};
@@ -24,7 +25,7 @@ use crate::rate::Rates;
 use crate::request::Statements;
 use crate::route::{self, RouteRequest};
 use crate::tagged::OperationTags;
-use crate::{Executed, GraphqlRequest, Live, Outside, Routes, Transport, mutation, run};
+use crate::{Executed, GraphqlRequest, Live, Outside, Routes, Transport, heavy, mutation, run};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -216,7 +217,7 @@ impl Engine {
             limit,
         };
         Ok(Streamed {
-            data: large.start().await?,
+            data: Box::pin(large.start()).await?,
             kind: plan.kind.into(),
             statements: Statements::of(Arc::clone(plan)),
         })
@@ -271,7 +272,7 @@ impl Engine {
                     request_id: request.request_id.as_deref(),
                 };
                 let shared = plan.is_one_transaction();
-                let answers = mutation::run(&plan.mutations(), shared, inner).await?;
+                let answers = Box::pin(mutation::run(&plan.mutations(), shared, inner)).await?;
                 run::assemble(&plan, answers.into_iter().map(Some).collect())
             }
             _ => {
@@ -304,7 +305,8 @@ impl Engine {
         if let Some(found) = self.plans.get(key, &request.variables)? {
             return Ok(found);
         }
-        let plan = Arc::new(self.plan(snapshot, session, request)?);
+        let plan = heavy::run_if(is_heavy(request), || self.plan(snapshot, session, request));
+        let plan = Arc::new(plan?);
         let variables = plan.rules.resolve(&request.variables)?;
         self.plans.insert(key, plan.clone());
         Ok((plan, variables))
@@ -421,6 +423,13 @@ impl Default for Engine {
     }
 }
 
+/// Whether planning takes so long that others should not wait for it.
+fn is_heavy(request: &GraphqlRequest) -> bool {
+    request.query.len() >= heavy::TEXT_BYTES
+        || request.query.contains("__schema")
+        || !fits(&request.variables, heavy::JSON_BYTES)
+}
+
 /// Whether a JSON object has at most so many bytes. Escapes and what stands between values are counted as one each.
 fn fits(object: &JsonObject, most: usize) -> bool {
     fn count_entries(object: &JsonObject, left: &mut usize) -> bool {
@@ -475,16 +484,19 @@ impl Started {
 }
 
 /// Runs something under the role's time limit.
-async fn within<T>(
+///
+/// Not an `async fn`: its future would have room for `running` twice, once as its argument.
+fn within<T>(
     limit: Option<TimeLimit>,
     running: impl Future<Output = Result<T>>,
-) -> Result<T> {
+) -> impl Future<Output = Result<T>> {
     match limit {
-        None => running.await,
-        Some(limit) => {
+        None => Either::Left(running),
+        // A limit costs an allocation, so that no limit costs no room for the timer.
+        Some(limit) => Either::Right(Box::pin(async move {
             let ended = tokio::time::timeout(limit.duration(), running).await;
             ended.unwrap_or_else(|_| Err(limit.error()))
-        }
+        })),
     }
 }
 
@@ -504,4 +516,20 @@ fn not_a_query(error: &graphql::SyntaxError) -> Error {
         false => "not a valid graphql query".to_owned(),
     };
     Error::validation(message).at(ErrorPath::keys(&["query"]))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
+
+    use super::*;
+
+    /// What a request's future has room for is allocated, and copied, for every request: rare turns belong in boxes.
+    #[test]
+    fn a_request_s_future_is_small() {
+        let (engine, session) = (Engine::default(), Session::admin());
+        let request = GraphqlRequest::from_json(json!({"query": "{ a }"})).unwrap();
+        assert!(size_of_val(&engine.stream(&session, &request)) <= 3 << 10);
+        assert!(size_of_val(&engine.start(&session, &request)) <= 3 << 10);
+    }
 }

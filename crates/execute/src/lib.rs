@@ -7,6 +7,7 @@ mod encode;
 mod engine;
 mod explain;
 mod guard;
+pub mod heavy;
 mod live;
 mod mutation;
 mod operation;

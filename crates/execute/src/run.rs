@@ -30,30 +30,43 @@ pub(crate) async fn run(
     request_id: Option<&str>,
 ) -> Result<Bytes> {
     let steps = plan.steps();
+    let results = match (steps.as_slice(), parameters) {
+        ([step], [parameters]) if step.may_share() => {
+            let result = shared(pools, step, parameters).await;
+            vec![result.map_err(|error| error.to_error(Purpose::Operation))?]
+        }
+        (steps, parameters) => Box::pin(run_all(steps, parameters, pools, request_id)).await?,
+    };
+    Ok(assemble(plan, results))
+}
+
+/// The results of all statements, in order.
+async fn run_all(
+    steps: &[&StatementStep],
+    parameters: &[StepParameters],
+    pools: &HashMap<SourceName, Pool>,
+    request_id: Option<&str>,
+) -> Result<Vec<Option<Bytes>>> {
+    let mut results = Vec::with_capacity(steps.len());
+    let steps = steps.iter().zip(parameters);
+    if steps.len() > 1 && steps.clone().all(|(step, _)| step.is_quick()) {
+        // No closure: its future would have to hold for any lifetime.
+        let mut runs = Vec::with_capacity(steps.len());
+        for (step, parameters) in steps {
+            runs.push(shared(pools, step, parameters));
+        }
+        let results = stream::iter(runs).buffered(AT_ONCE_MAX).try_collect().await;
+        return results.map_err(|error: PgError| error.to_error(Purpose::Operation));
+    }
     let mut connections = Connections {
         pools,
         request_id,
         current: None,
     };
-    let results = match (steps.as_slice(), parameters) {
-        ([step], [parameters]) => vec![connections.run(step, parameters).await?],
-        (steps, parameters) if steps.iter().all(|step| step.is_quick()) => {
-            let mut runs = Vec::with_capacity(steps.len());
-            for (step, parameters) in steps.iter().zip(parameters) {
-                runs.push(shared(pools, step, parameters));
-            }
-            let results = stream::iter(runs).buffered(AT_ONCE_MAX).try_collect().await;
-            results.map_err(|error: PgError| error.to_error(Purpose::Operation))?
-        }
-        (steps, parameters) => {
-            let mut results = Vec::with_capacity(steps.len());
-            for (step, parameters) in steps.iter().zip(parameters) {
-                results.push(connections.run(step, parameters).await?);
-            }
-            results
-        }
-    };
-    Ok(assemble(plan, results))
+    for (step, parameters) in steps {
+        results.push(connections.run(step, parameters).await?);
+    }
+    Ok(results)
 }
 
 /// What stands before and after the one result in the `data` object.
@@ -182,7 +195,9 @@ async fn shared(
     let pool = pool(pools, &step.source)?;
     let values: Vec<_> = values.iter().map(Option::as_deref).collect();
     match read_shared(pool, step, &values).await {
-        Err(error) if error.is_connection_error() => read_shared(pool, step, &values).await,
+        Err(error) if error.is_connection_error() => {
+            Box::pin(read_shared(pool, step, &values)).await
+        }
         result => result,
     }
 }
@@ -232,7 +247,7 @@ impl Connections<'_> {
             shared(self.pools, step, values).await
         } else {
             let values: Vec<_> = values.iter().map(Option::as_deref).collect();
-            self.alone(step, &values).await
+            Box::pin(self.alone(step, &values)).await
         };
         result.map_err(|error| error.to_error(Purpose::Operation))
     }

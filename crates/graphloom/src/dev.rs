@@ -23,7 +23,7 @@ use graphloom_server::{Level, Logs, Services};
 
 use crate::banner::{self, Banner, ShownSecret};
 use crate::local::{self, LOCAL};
-use crate::{occupant, sample, secret, track};
+use crate::{occupant, sample, secret, threads, track};
 
 /// Options of `dev` alone.
 #[rustfmt::skip]
@@ -260,12 +260,8 @@ struct Start<'a> {
 }
 
 fn serve(start: Start<'_>) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("graphloom")
-        .thread_stack_size(crate::STACK_BYTES)
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let values = resolve(start.line, &start.environment)?;
+    let runtime = threads::runtime(Some(&values))?;
     let served = runtime.block_on(serve_async(start));
     // What still runs is not waited for: the database is about to stop.
     runtime.shutdown_background();

@@ -11,6 +11,7 @@ mod occupant;
 mod permissions;
 mod sample;
 mod secret;
+mod threads;
 mod track;
 
 use std::collections::HashMap;
@@ -18,12 +19,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use graphloom_server::options::{self, CommandLine, Opt, OptionError};
+use graphloom_server::options::{self, CommandLine, Opt, OptionError, Values};
 use graphloom_server::{catalog, startup, version};
-
-/// Stack of each thread that works on requests: an operation that nests as deep as it may is bound, planned and
-/// printed by functions that call themselves. Only what is used takes memory.
-const STACK_BYTES: usize = 8 << 20;
 
 /// One command of the program.
 struct Command {
@@ -193,12 +190,9 @@ fn usage() -> String {
 }
 
 fn serve(line: &CommandLine, environment: HashMap<String, String>) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("graphloom")
-        .thread_stack_size(STACK_BYTES)
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    // Options that are wrong are told of by `startup`.
+    let values = Values::resolve(line, &environment, &[options::SERVE]).ok();
+    let runtime = threads::runtime(values.as_ref())?;
     let served = runtime.block_on(startup::serve(line, environment));
     // What still runs after the graceful time-out is not waited for.
     runtime.shutdown_background();

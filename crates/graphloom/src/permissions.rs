@@ -48,7 +48,7 @@ fn finish(work: impl Future<Output = Result<(String, bool), String>>) -> Result<
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(1)
-        .thread_stack_size(crate::STACK_BYTES)
+        .thread_stack_size(crate::threads::STACK_BYTES)
         .build();
     let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     let done = runtime.block_on(work);

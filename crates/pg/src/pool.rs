@@ -202,10 +202,10 @@ impl Pool {
         let idle = self.0.sessions().take_idle(&self.0);
         let session = match idle {
             Some(session) => session,
-            None => self.open().await?,
+            None => Box::pin(self.open()).await?,
         };
         if session.is_rehearsal() {
-            session.enter_rehearsal().await?;
+            Box::pin(session.enter_rehearsal()).await?;
         }
         let place = Place {
             pool: Arc::downgrade(&self.0),
@@ -251,11 +251,16 @@ impl Pool {
     }
 
     pub(crate) async fn wait(&self) -> Result<OwnedSemaphorePermit, PgError> {
-        let closed = |_| PgError::new(PgErrorKind::PoolClosed);
         // The common case: a place is free, and nobody needs a timer.
         if let Ok(permit) = Arc::clone(&self.0.places).try_acquire_owned() {
             return Ok(permit);
         }
+        // On the heap, as other things that are rarely needed: all the while, a request's future has room for them.
+        Box::pin(self.wait_in_line()).await
+    }
+
+    async fn wait_in_line(&self) -> Result<OwnedSemaphorePermit, PgError> {
+        let closed = |_| PgError::new(PgErrorKind::PoolClosed);
         let _waiting = Waiting::enter(&self.0.waiting);
         let acquired = Arc::clone(&self.0.places).acquire_owned();
         let Some(limit) = self.0.options.wait_limit else {

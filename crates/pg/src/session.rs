@@ -228,7 +228,7 @@ impl Session {
         retry: Retry,
     ) -> Result<Opened, PgError> {
         if matches!(self.mode, StatementMode::Unprepared) || statement.is_once() {
-            let rows = self.open_unprepared(statement.text(), parameters).await?;
+            let rows = Box::pin(self.open_unprepared(statement.text(), parameters)).await?;
             return Ok(Opened { rows, sent: None });
         }
         let (known, age) = {
@@ -236,7 +236,7 @@ impl Session {
             (statements.get(statement), statements.age())
         };
         let Some(prepared) = known else {
-            return self.open_freshly_prepared(statement, parameters).await;
+            return Box::pin(self.open_freshly_prepared(statement, parameters)).await;
         };
         let error = match self.open_prepared(&prepared, parameters).await {
             Ok(opened) => return Ok(opened),
@@ -249,7 +249,7 @@ impl Session {
         // Those behind this one on the same connection find that out too, and must not undo what we do now.
         self.statements().clear_of(age);
         match retry {
-            Retry::Once => self.open_freshly_prepared(statement, parameters).await,
+            Retry::Once => Box::pin(self.open_freshly_prepared(statement, parameters)).await,
             Retry::Never => Err(error),
         }
     }

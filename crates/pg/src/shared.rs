@@ -83,13 +83,21 @@ impl Pool {
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
         if !self.may_share() || statement.is_once() {
-            return self.get_own().await?.rows(statement, parameters).await;
+            return Box::pin(self.rows_alone(statement, parameters)).await;
         }
         let ride = self.board(statement).await?;
         match ride.place {
             Place::First => ride.rows(statement, parameters).await,
             Place::Behind => self.rows_behind(ride, statement, parameters).await,
         }
+    }
+
+    async fn rows_alone(
+        &self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+    ) -> Result<Vec<Row>, PgError> {
+        self.get_own().await?.rows(statement, parameters).await
     }
 
     /// Rows of a statement that others are before. One that waits too long for them is sent again.
@@ -110,12 +118,12 @@ impl Pool {
         }
         let elsewhere = async {
             let _turn = self.0.impatient.acquire().await;
-            self.get_own().await?.rows(statement, parameters).await
+            self.rows_alone(statement, parameters).await
         };
         tokio::select! {
             biased;
             done = &mut waiting => done,
-            done = elsewhere => match done {
+            done = Box::pin(elsewhere) => match done {
                 // That there is no other connection says nothing about the statement.
                 Err(error) if error.database().is_none() => waiting.await,
                 done => done,
@@ -134,7 +142,7 @@ impl Pool {
         let idle = self.0.sessions().take_idle(&self.0);
         let session = match idle {
             Some(session) => session,
-            None => self.open().await?,
+            None => Box::pin(self.open()).await?,
         };
         let ticket = self.0.sessions().lanes.open(session, permit, cost);
         Ok(Ride::of(&self.0, ticket, Place::First))

@@ -30,7 +30,7 @@ use axum::body::{Body, HttpBody as _};
 use chrono::SecondsFormat;
 use futures_util::FutureExt as _;
 use graphloom_auth::{AuthConfig, Authenticated, Authenticator};
-use graphloom_execute::{Caller, SchemaKind};
+use graphloom_execute::{Caller, SchemaKind, heavy};
 use graphloom_vocab::{Error, ErrorCode, Json, Result, Session};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
@@ -266,7 +266,7 @@ impl App {
         let query = logged.then(|| json.clone());
         let started = std::time::Instant::now();
         let result = match api {
-            AdminApi::Metadata => self.services.metadata(&session, json).await,
+            AdminApi::Metadata => heavy::wait(self.services.metadata(&session, json)).await,
             AdminApi::QueryV1 => self.services.query_v1(&session, json).await,
             AdminApi::QueryV2 => self.services.query_v2(&session, json).await,
             AdminApi::Explain => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use graphloom_execute::heavy;
 use graphloom_vocab::{Error, ErrorCode, Json, Result};
 use http::{Request, header};
 use http_body_util::BodyExt as _;
@@ -35,7 +36,8 @@ impl ReadBody {
         let reason = if self.bytes.is_empty() {
             "not enough input".to_owned()
         } else {
-            match serde_json::from_slice(&self.bytes) {
+            let is_heavy = self.bytes.len() >= heavy::JSON_BYTES;
+            match heavy::run_if(is_heavy, || serde_json::from_slice(&self.bytes)) {
                 Ok(json) => return Ok(json),
                 Err(error) => format!("Failed reading: not a valid json value: {error}"),
             }

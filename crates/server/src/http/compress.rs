@@ -8,6 +8,7 @@ use std::io::Write;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use graphloom_execute::heavy;
 
 use super::reply::{Encoding, Reply};
 
@@ -27,7 +28,8 @@ pub(crate) fn compress(accept_encoding: &str, reply: &mut Reply) -> Option<&'sta
     if !accepted.gzip || !worth_it || reply.body.is_empty() {
         return None;
     }
-    reply.body = gzip(&reply.body)?;
+    let is_heavy = reply.body.len() >= heavy::JSON_BYTES;
+    reply.body = heavy::run_if(is_heavy, || gzip(&reply.body))?;
     Some("gzip")
 }
 

@@ -208,6 +208,8 @@ pub const SERVE: &[Opt] = &[
         "Most bytes of an introspection answer").or("268435456"),
     Opt::new("max-connections", &["GRAPHLOOM_MAX_CONNECTIONS"], COUNT,
         "Most open client connections, websockets included; more wait to be accepted").or("10000"),
+    Opt::new("worker-threads", &["GRAPHLOOM_WORKER_THREADS"], Integer(1, 1024),
+        "Threads that work on requests; unless given, one for every two processors"),
     Opt::new("graceful-shutdown-timeout", &["HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT"], Seconds,
         "Seconds that requests under way have when the server is told to stop").or("60"),
 
