@@ -4,6 +4,7 @@
 //! as expected (or allowed), 1 if it is not, 2 if that could not be found out. Read next: `permissions/test.rs`,
 //! `permissions/why.rs`.
 
+mod junit;
 pub(crate) mod test;
 pub(crate) mod why;
 

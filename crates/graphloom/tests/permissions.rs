@@ -85,9 +85,18 @@ fn what_does_not_hold_is_shown_and_ends_with_one() {
     folder.write("some/a.yml", &text);
     folder.write("some/ignored.txt", "no expectation");
     let environment = [("EXAMPLE_DATABASE_URL", database.url())];
-    let words = [TEST, &["--json", "some"]].concat();
+    let words = [TEST, &["--json", "--junit", "result.xml", "some"]].concat();
     let (code, out, err) = folder.run(&environment, &words);
     assert_eq!((code, err.as_str()), (1, ""));
+    let xml = fs::read_to_string(folder.0.join("result.xml")).unwrap();
+    for line in [
+        "<testsuites tests=\"5\" failures=\"2\" errors=\"0\">",
+        "<testcase classname=\"some/a.yml\" name=\"nobody's drafts are seen by others\">",
+        "<failure message=\"step 1: rows at article\">expected: 2\nfound:    1</failure>",
+        "expected: &quot;denied&quot;\n",
+    ] {
+        assert!(xml.contains(line), "{line}: {xml}");
+    }
     let report: Value = serde_json::from_str(&out).unwrap();
     let counts = ["holds", "fails", "not_tried"].map(|key| report[key].clone());
     assert_eq!(counts, [json!(3), json!(2), json!(0)]);
@@ -109,6 +118,20 @@ fn what_does_not_hold_is_shown_and_ends_with_one() {
         denied["found"],
         json!({"data": {"article": [{"id": 101}, {"id": 103}]}})
     );
+}
+
+#[test]
+fn a_result_that_cannot_be_written_ends_with_two() {
+    let (folder, database) = example("permissions_unwritten");
+    let environment = [("EXAMPLE_DATABASE_URL", database.url())];
+    let words = [
+        TEST,
+        &["--junit", "no/such/folder.xml", "expectations.yaml"],
+    ]
+    .concat();
+    let (code, out, err) = folder.run(&environment, &words);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("--junit: no/such/folder.xml: "), "{err}");
 }
 
 #[test]

@@ -478,6 +478,17 @@ fn set_catalog_state(json: &Json) -> Result<Command> {
     Ok(Command::SetCatalogState(client, state))
 }
 
+/// Postgres' protocol ends a text where this character stands.
+fn sql(json: &Json) -> Result<String> {
+    let text = String::decode(json)?;
+    match text.contains('\0') {
+        true => Err(Error::parse_failed(
+            "the character U+0000 cannot stand in SQL",
+        )),
+        false => Ok(text),
+    }
+}
+
 pub(super) fn run_sql(json: &Json) -> Result<Command> {
     let mut fields = Fields::of(json, "RunSQL")?;
     let check = match fields.optional::<bool>("check_metadata_consistency")? {
@@ -488,7 +499,7 @@ pub(super) fn run_sql(json: &Json) -> Result<Command> {
     let read_only: bool = fields.or_default("read_only")?;
     let no_transaction: bool = fields.or_default("no_transaction")?;
     Ok(Command::RunSql(RunSql {
-        sql: fields.required("sql")?,
+        sql: fields.required_with("sql", sql)?,
         source: source(&mut fields)?,
         cascade: cascade(&mut fields)?,
         check,

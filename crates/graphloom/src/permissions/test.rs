@@ -7,19 +7,27 @@ use std::process::ExitCode;
 use std::{fs, io};
 
 use graphloom_permissions::{ExpectationFile, Mismatch, Outcome, Verdict, try_out};
+use graphloom_server::options::Kind::Text;
 use graphloom_server::options::{CommandLine, Opt, SERVE, Values};
 use graphloom_vocab::Json;
 use serde_json::json;
 
-use super::{COMMON, Opened, finish, open, read};
+use super::{COMMON, Opened, finish, junit, open, read};
 
 /// Every option: those of `serve` too, which name the databases.
-pub(crate) const OPTIONS: &[&[Opt]] = &[COMMON, SERVE];
+pub(crate) const OPTIONS: &[&[Opt]] = &[COMMON, OWN, SERVE];
+
+const OWN: &[Opt] = &[Opt::new(
+    "junit",
+    &[],
+    Text,
+    "File to write the result to as well, as JUnit's XML, for CI",
+)];
 
 /// The outcomes of one file.
-struct Report {
-    file: String,
-    outcomes: Vec<Outcome>,
+pub(super) struct Report {
+    pub(super) file: String,
+    pub(super) outcomes: Vec<Outcome>,
 }
 
 /// Tries the expectations of the files that are named; of folders, of every YAML file in them.
@@ -48,6 +56,10 @@ pub(crate) fn run(
                 outcomes.push(try_out(&opened.world, &parsed.fixture, expectation).await);
             }
             reports.push(Report { file, outcomes });
+        }
+        if let Some(path) = values.text("junit") {
+            let written = fs::write(path, junit::render(&reports));
+            written.map_err(|error| format!("--junit: {path}: {error}"))?;
         }
         summary(&opened, &reports, values.boolean("json"))
     })
