@@ -91,13 +91,15 @@ impl World {
     /// `None` if it is asked on and on.
     pub(crate) async fn settled(&self) -> Option<u64> {
         let start = self.hub.statistics().batches;
+        // Each may be asked a few times more before all is known of it.
+        let most = 12 * self.hub.statistics().pollers.max(1) as u64;
         let (mut quiet, mut last) = (0, start);
         while quiet < 15 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let batches = self.hub.statistics().batches;
             quiet = if batches == last { quiet + 1 } else { 0 };
             last = batches;
-            if last > start + 12 {
+            if last > start + most {
                 return None;
             }
         }
