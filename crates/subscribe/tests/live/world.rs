@@ -92,7 +92,7 @@ impl World {
     pub(crate) async fn settled(&self) -> Option<u64> {
         let start = self.hub.statistics().batches;
         // Each may be asked a few times more before all is known of it.
-        let most = 12 * self.hub.statistics().pollers.max(1) as u64;
+        let most = 12 * self.hub.statistics().cohorts.max(1) as u64;
         let (mut quiet, mut last) = (0, start);
         while quiet < 15 {
             tokio::time::sleep(Duration::from_millis(100)).await;
