@@ -112,7 +112,9 @@ impl<'a> View<'a> {
     /// A table that is served.
     fn table(self, id: &TableId) -> Result<&'a TableInfo> {
         let found = self.source(&id.source)?.tables.get(&id.table);
-        found.ok_or_else(|| error::no_table(id))
+        found
+            .map(|table| &**table)
+            .ok_or_else(|| error::no_table(id))
     }
 
     /// A served source as the document has it.
@@ -133,7 +135,7 @@ impl<'a> View<'a> {
     /// The document with one table changed.
     fn with_table(self, id: &TableId, change: impl FnOnce(&mut Table)) -> Metadata {
         self.with_source(&id.source, |source| {
-            if let Some(table) = source.tables.get_mut(&id.table) {
+            if let Some(table) = source.table_mut(&id.table) {
                 change(table);
             }
         })

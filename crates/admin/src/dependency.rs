@@ -68,7 +68,7 @@ impl Dependent {
     /// Removes it from the document.
     pub(crate) fn drop_from(&self, source: &mut Source) {
         let mut with_table = |name: &QualifiedTable, drop: &dyn Fn(&mut Table)| {
-            if let Some(table) = source.tables.get_mut(name) {
+            if let Some(table) = source.table_mut(name) {
                 drop(table);
             }
         };

@@ -144,7 +144,7 @@ impl Diff {
             source.tables.shift_remove(table);
         }
         for (table, column) in &self.dropped_columns {
-            if let Some(table) = source.tables.get_mut(table) {
+            if let Some(table) = source.table_mut(table) {
                 table.configuration.column_config.shift_remove(column);
             }
         }

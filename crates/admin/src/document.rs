@@ -137,7 +137,7 @@ fn purge_source(source: &mut Source, is_fault: &dyn Fn(String) -> bool) {
     source
         .functions
         .retain(|function, _| !is_fault(name::function(&name, function)));
-    for table in source.tables.values_mut() {
+    for table in source.tables.values_mut().map(Arc::make_mut) {
         let id = TableId {
             source: source.name.clone(),
             table: table.table.clone(),

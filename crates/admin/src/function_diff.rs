@@ -89,7 +89,7 @@ impl FunctionDiff {
             dependent.drop_from(source);
         }
         for (table, name) in gone {
-            if let Some(table) = source.tables.get_mut(&table) {
+            if let Some(table) = source.table_mut(&table) {
                 table.computed_fields.shift_remove(&name);
             }
         }
@@ -115,7 +115,10 @@ impl FunctionDiff {
         });
         source.functions = functions.collect();
         for table in source.tables.values_mut() {
-            for field in table.computed_fields.values_mut() {
+            if table.computed_fields.is_empty() {
+                continue;
+            }
+            for field in Arc::make_mut(table).computed_fields.values_mut() {
                 if let Some(new) = new_name.get(&field.function) {
                     field.function = (*new).clone();
                 }

@@ -50,7 +50,7 @@ pub(crate) async fn count(work: &Work, count: &Count) -> Result<Json> {
 }
 
 fn table<'a>(source: &'a SourceInfo, id: &TableId) -> Result<&'a TableInfo> {
-    let found = source.tables.get(&id.table);
+    let found = source.tables.get(&id.table).map(|table| &**table);
     found.ok_or_else(|| not_exists(format!("table {} does not exist", quoted(&id.table))))
 }
 

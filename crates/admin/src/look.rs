@@ -116,7 +116,7 @@ fn try_template(work: &Work, attempt: &TryTemplate) -> Result<Json> {
 /// What is served, by source, and what is not. Not v2's own representation, which nobody can rely on.
 fn internal_state(schema: &SchemaCache) -> Json {
     let sources = schema.sources.values().map(|source| {
-        let tables = source.tables.values().map(table_state);
+        let tables = source.tables.values().map(|table| table_state(table));
         let functions = source
             .functions
             .keys()

@@ -3,12 +3,13 @@
 //! All of a set of renames happen at once, by the old names, so that two tables can swap theirs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use graphloom_metadata::types::{
     Columns, NativeRelationship, NativeTarget, Permission, Relationship, RelationshipUsing, Source,
     Table,
 };
-use graphloom_schema::{SourceInfo, TableInfo};
+use graphloom_schema::{ServedTables, SourceInfo};
 use graphloom_vocab::{ColumnName, Json, QualifiedTable, RelationshipName};
 use indexmap::IndexMap;
 
@@ -74,7 +75,7 @@ impl Renames {
         source.tables = tables
             .into_values()
             .map(|mut table| {
-                self.apply_to(&mut table, info);
+                self.apply_to(Arc::make_mut(&mut table), info);
                 (table.table.clone(), table)
             })
             .collect();
@@ -207,7 +208,7 @@ fn for_each<K, T>(permissions: &mut IndexMap<K, Permission<T>>, mut change: impl
 /// The parts of one table's permissions.
 struct Rewrite<'a> {
     renames: &'a Renames,
-    tables: &'a IndexMap<QualifiedTable, TableInfo>,
+    tables: &'a ServedTables,
     table: &'a QualifiedTable,
 }
 

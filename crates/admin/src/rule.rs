@@ -6,9 +6,8 @@
 //! that is said elsewhere.
 
 use graphloom_metadata::Decode;
-use graphloom_schema::{ComputedReturn, TableInfo};
+use graphloom_schema::{ComputedReturn, ServedTables};
 use graphloom_vocab::{ColumnName, Json, JsonObject, QualifiedTable, SessionVariableName};
-use indexmap::IndexMap;
 
 /// What a walk tells of. Every answer is another name for the thing, if it is to have one.
 pub(crate) trait RuleVisitor {
@@ -47,7 +46,7 @@ const COLUMN_OPERATORS: [&str; 6] = ["ceq", "cne", "cgt", "clt", "cgte", "clte"]
 
 /// Walks a rule about rows of `table` and gives it back with the visitor's names.
 pub(crate) fn walk(
-    tables: &IndexMap<QualifiedTable, TableInfo>,
+    tables: &ServedTables,
     table: &QualifiedTable,
     rule: &Json,
     visitor: &mut dyn RuleVisitor,
@@ -61,7 +60,7 @@ pub(crate) fn walk(
 }
 
 struct Walk<'a> {
-    tables: &'a IndexMap<QualifiedTable, TableInfo>,
+    tables: &'a ServedTables,
     root: &'a QualifiedTable,
     visitor: &'a mut dyn RuleVisitor,
 }

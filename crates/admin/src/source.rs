@@ -187,9 +187,17 @@ impl SourceRuntime {
         Self {
             pool: self.pool.clone(),
             routes: self.routes.clone(),
-            catalog: Ok(Arc::new(catalog)),
+            catalog: Ok(Arc::new(self.sharing_facts(catalog))),
             known: Arc::new(source.tables.keys().cloned().collect()),
         }
+    }
+
+    /// The catalog with the very objects of ours that it has as well: what was read again is mostly what it was.
+    fn sharing_facts(&self, mut catalog: Catalog) -> Catalog {
+        if let Ok(before) = &self.catalog {
+            catalog.share(before);
+        }
+        catalog
     }
 
     fn failed(pool: Option<Pool>, failure: SourceFailure) -> Self {
@@ -199,6 +207,17 @@ impl SourceRuntime {
             catalog: Err(failure),
             known: Arc::default(),
         }
+    }
+
+    /// Reads everything again.
+    async fn reread(&self, pool: Pool, source: &Source, environment: &Environment) -> Self {
+        let mut read = Self::read(pool, source, environment).await;
+        if let Ok(catalog) = &mut read.catalog
+            && let Some(catalog) = Arc::get_mut(catalog)
+        {
+            *catalog = self.sharing_facts(std::mem::take(catalog));
+        }
+        read
     }
 
     async fn read(pool: Pool, source: &Source, environment: &Environment) -> Self {
@@ -223,9 +242,9 @@ impl SourceRuntime {
             .clone()
             .expect("only a source with a pool is kept");
         let (catalog, again) = match (&self.catalog, reread) {
-            (_, Reread::All) => return Self::read(pool, source, environment).await,
+            (_, Reread::All) => return self.reread(pool, source, environment).await,
             (known, Reread::AllIfReachable) => {
-                let read = Self::read(pool, source, environment).await;
+                let read = self.reread(pool, source, environment).await;
                 let is_away = read.catalog.as_ref().is_err_and(|failure| failure.is_away);
                 return if is_away && known.is_ok() {
                     self.clone()

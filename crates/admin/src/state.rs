@@ -57,16 +57,19 @@ impl Candidate {
         refresh: &Refresh,
         workshop: Workshop<'_>,
     ) -> Self {
+        let metadata = self.sharing_tables(metadata);
         let sources = self.open(&metadata, refresh, workshop.environment).await;
-        Self::build(metadata, sources, &workshop)
+        self.with(metadata, sources, &workshop)
     }
 
-    /// A document with sources that are open.
-    pub(crate) fn build(
+    /// The same where the sources are open. Costs what differs from this candidate.
+    pub(crate) fn with(
+        &self,
         metadata: Arc<Metadata>,
         sources: HashMap<SourceName, SourceRuntime>,
         workshop: &Workshop<'_>,
     ) -> Self {
+        let metadata = self.sharing_tables(metadata);
         let catalogs: HashMap<SourceName, CatalogResult> = sources
             .iter()
             .map(|(name, source)| {
@@ -77,8 +80,10 @@ impl Candidate {
                 )
             })
             .collect();
+        let settings = workshop.settings;
+        let before = self.schema();
         let schema =
-            heavy::run(|| graphloom_schema::build(&metadata, &catalogs, workshop.settings));
+            heavy::run(|| graphloom_schema::rebuild(&metadata, &catalogs, settings, before));
         let pools = schema.sources.keys().filter_map(|name| {
             let pool = sources.get(name)?.pool.clone()?;
             Some((name.clone(), pool))
@@ -98,6 +103,14 @@ impl Candidate {
             sources: Arc::new(sources),
             snapshot: Arc::new(snapshot),
         }
+    }
+
+    /// The document with the very tables of ours that it has as well, wherever it came from.
+    fn sharing_tables(&self, mut metadata: Arc<Metadata>) -> Arc<Metadata> {
+        if let Some(metadata) = Arc::get_mut(&mut metadata) {
+            metadata.share_tables(&self.metadata);
+        }
+        metadata
     }
 
     /// All sources of a document side by side, so that one that does not answer holds up no other.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use graphloom_execute::Engine;
-use graphloom_metadata::Metadata;
+use graphloom_metadata::{Metadata, TableTexts};
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_store::{Change as StoredChange, ResourceVersion, Store};
 use graphloom_vocab::{Error, ErrorCode, Result, Session, SourceName};
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     /// Tells the generation that is served.
     pub(crate) served: watch::Sender<u64>,
     generations: AtomicU64,
+    /// Of the document that was stored last.
+    texts: std::sync::Mutex<TableTexts>,
 }
 
 impl Shared {
@@ -56,7 +58,13 @@ impl Shared {
             writer: Mutex::new(()),
             served: watch::Sender::new(0),
             generations: AtomicU64::new(1),
+            texts: std::sync::Mutex::default(),
         }
+    }
+
+    fn document_text(&self, metadata: &Metadata) -> String {
+        let mut texts = self.texts.lock().expect("no panic while this lock is held");
+        metadata.to_text(&mut texts)
     }
 
     fn workshop(&self) -> Workshop<'_> {
@@ -154,7 +162,8 @@ impl Work {
     ) -> Candidate {
         let mut sources = (*self.candidate.sources).clone();
         sources.insert(source.clone(), runtime);
-        Candidate::build(metadata, sources, &self.shared.workshop())
+        self.candidate
+            .with(metadata, sources, &self.shared.workshop())
     }
 
     /// Changes the document, unless the result has inconsistencies that the check refuses.
@@ -198,7 +207,7 @@ impl Work {
     ///
     /// `conflict` if somebody else has stored one meanwhile; then nothing is kept.
     pub(crate) async fn commit(self) -> Result<()> {
-        let document = self.metadata().to_json();
+        let document = self.shared.document_text(self.metadata());
         let change = StoredChange {
             sources: self.touched.into_iter().collect(),
             remote_schemas: Vec::new(),

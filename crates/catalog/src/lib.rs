@@ -6,6 +6,7 @@
 mod types;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
@@ -235,6 +236,25 @@ pub enum Volatility {
     Stable,
     /// Anything.
     Volatile,
+}
+
+impl Catalog {
+    /// Shares with `other` every object that is the same in both.
+    pub fn share(&mut self, other: &Self) {
+        fn share<K: Eq + Hash, V: PartialEq + Clone>(
+            ours: &mut HashMap<K, V>,
+            other: &HashMap<K, V>,
+        ) {
+            for (name, fact) in ours {
+                if let Some(same) = other.get(name).filter(|same| *same == fact) {
+                    fact.clone_from(same);
+                }
+            }
+        }
+        share(&mut self.tables, &other.tables);
+        share(&mut self.functions, &other.functions);
+        share(&mut self.enum_rows, &other.enum_rows);
+    }
 }
 
 impl Table {

@@ -13,6 +13,7 @@ mod table;
 
 use graphloom_vocab::{Json, JsonObject, QualifiedFunction, QualifiedTable, SchemaName};
 
+pub use document::TableTexts;
 pub use permission::Encode;
 
 use crate::decode::Kept;

@@ -10,5 +10,5 @@ pub mod support;
 pub mod types;
 
 pub use decode::{Decode, Document, Fields};
-pub use encode::Encode;
+pub use encode::{Encode, TableTexts};
 pub use types::Metadata;

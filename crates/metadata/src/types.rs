@@ -15,6 +15,8 @@ pub use native::{
 };
 pub use query_tags::{QueryTags, QueryTagsFormat, RequestIdTag};
 
+use std::sync::Arc;
+
 use graphloom_vocab::{
     ColumnName, GraphqlName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName,
     RoleName, SourceName,
@@ -42,7 +44,10 @@ pub struct Source {
     /// `postgres`, or a kind we do not serve (then everything in it is inconsistent).
     pub kind: String,
     /// Tracked tables in document order. Empty for kinds other than `postgres`: theirs are in `extra`.
-    pub tables: IndexMap<QualifiedTable, Table>,
+    ///
+    /// Copies of a document share the tables that are the same in both, so that what changed is told from what
+    /// did not without reading it.
+    pub tables: IndexMap<QualifiedTable, Arc<Table>>,
     /// Tracked functions in document order.
     pub functions: IndexMap<QualifiedFunction, Function>,
     /// Native queries in document order.
@@ -56,6 +61,49 @@ pub struct Source {
     /// `stored_procedures`, `query_tags`, `health_check` and unknown keys; of kinds other than
     /// `postgres` everything that is theirs.
     pub extra: JsonObject,
+}
+
+impl Metadata {
+    /// Shares with `other` every table that says the same in both.
+    pub fn share_tables(&mut self, other: &Self) {
+        for source in self.sources.values_mut() {
+            let Some(other) = other.sources.get(&source.name) else {
+                continue;
+            };
+            for (name, table) in &mut source.tables {
+                if let Some(same) = other.tables.get(name)
+                    && !Arc::ptr_eq(same, table)
+                    && same.is_written_like(table)
+                {
+                    *table = same.clone();
+                }
+            }
+        }
+    }
+}
+
+impl Table {
+    /// Whether both say the same in the same order.
+    fn is_written_like(&self, other: &Self) -> bool {
+        fn has_order<K: PartialEq, V>(one: &IndexMap<K, V>, other: &IndexMap<K, V>) -> bool {
+            one.keys().eq(other.keys())
+        }
+        self == other
+            && has_order(&self.object_relationships, &other.object_relationships)
+            && has_order(&self.array_relationships, &other.array_relationships)
+            && has_order(&self.computed_fields, &other.computed_fields)
+            && has_order(&self.insert_permissions, &other.insert_permissions)
+            && has_order(&self.select_permissions, &other.select_permissions)
+            && has_order(&self.update_permissions, &other.update_permissions)
+            && has_order(&self.delete_permissions, &other.delete_permissions)
+    }
+}
+
+impl Source {
+    /// A tracked table, to be changed in this copy of the document alone.
+    pub fn table_mut(&mut self, name: &QualifiedTable) -> Option<&mut Table> {
+        self.tables.get_mut(name).map(Arc::make_mut)
+    }
 }
 
 /// A source's `configuration`.

@@ -583,7 +583,7 @@ fn source() -> impl Strategy<Value = Source> {
                     logical_models: models.into_iter().map(|m| (m.name.clone(), m)).collect(),
                     name: SourceName::new(name),
                     kind: "postgres".to_owned(),
-                    tables: tables.into_iter().map(|t| (t.table.clone(), t)).collect(),
+                    tables: tables.into_iter().map(|t| (t.table.clone(), t.into())).collect(),
                     functions: functions
                         .into_iter()
                         .map(|f| (f.function.clone(), f))

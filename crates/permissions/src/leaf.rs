@@ -205,7 +205,8 @@ impl<'r, 'a: 'r> Walk<'r, 'a> {
             }
         };
         let source: &'a _ = self.row.source;
-        source.tables.get(&QualifiedTable::new(schema, name))
+        let table = source.tables.get(&QualifiedTable::new(schema, name));
+        table.map(|table| &**table)
     }
 
     async fn field(

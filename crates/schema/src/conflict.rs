@@ -4,7 +4,8 @@
 //! The first one in document order keeps the name; the other is inconsistent. So no role schema ever has
 //! one name for two things: what is made of names elsewhere relies on it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use graphloom_catalog::PgType;
@@ -25,6 +26,8 @@ pub(crate) struct TakenNames {
     root_fields: HashMap<RootField, Arc<str>>,
     /// Whether tables have the types of [`GROUPS`].
     groups: bool,
+    /// Whether it is known that no name is taken twice.
+    is_distinct: bool,
 }
 
 /// A root type and namespace, and a field there.
@@ -133,18 +136,24 @@ impl TakenNames {
             };
             let naming = settings.naming(&source.customization);
             names.share(naming.source_type(CURSOR_ORDERING));
-            for name in source.tables.keys() {
-                if let Some(table) = catalog.tables.get(name) {
-                    for column in &table.columns {
-                        names.share_scalars(&column.ty, &naming);
-                    }
+            let tables = source.tables.keys();
+            let tables = tables.filter_map(|name| catalog.tables.get(name));
+            let columns = tables.flat_map(|table| &table.columns);
+            let types = columns.map(|column| &column.ty);
+            // Many columns have few types.
+            let mut seen = HashSet::new();
+            for ty in types.chain(catalog.types.values()) {
+                if seen.insert((ty.oid, &ty.name)) {
+                    names.share_scalars(ty, &naming);
                 }
-            }
-            for ty in catalog.types.values() {
-                names.share_scalars(ty, &naming);
             }
         }
         names
+    }
+
+    /// Makes everything of a name that is asked for: [`Distinct`] has seen that none is taken twice.
+    pub(crate) fn trust(&mut self) {
+        self.is_distinct = true;
     }
 
     fn share(&mut self, name: GraphqlName) {
@@ -172,6 +181,9 @@ impl TakenNames {
         ty: GraphqlName,
         owner: &str,
     ) -> Result<(), Reason> {
+        if self.is_distinct {
+            return Ok(());
+        }
         let field = (None, GraphqlName::new(namespace));
         self.check_fields(SUBSCRIPTIONS, std::slice::from_ref(&field), owner)?;
         self.check_type(&ty, owner)?;
@@ -188,18 +200,14 @@ impl TakenNames {
         namespace: Option<&str>,
         owner: &str,
     ) -> Result<(), Reason> {
-        if !info.is_served() {
+        if self.is_distinct || !info.is_served() {
             return Ok(());
         }
         let writing: Vec<_> = mutation_fields(info, naming, namespace).collect();
         self.check_fields(MUTATIONS, &writing, owner)?;
         let reading: Vec<_> = reading_fields(info, naming, namespace).collect();
         self.check_fields(SUBSCRIPTIONS, &reading, owner)?;
-        let mut types = type_names(info, naming);
-        if self.groups {
-            let groups = GROUPS.iter();
-            types.extend(groups.map(|suffix| naming.type_name(&info.identifier, suffix)));
-        }
+        let types = type_names(info, naming, self.groups);
         types
             .iter()
             .try_for_each(|name| self.check_type(name, owner))?;
@@ -361,7 +369,7 @@ pub(crate) fn root_field_names(
 }
 
 /// The types that are made of a table, for whichever role.
-fn type_names(info: &TableInfo, naming: &Naming) -> Vec<GraphqlName> {
+fn type_names(info: &TableInfo, naming: &Naming, groups: bool) -> Vec<GraphqlName> {
     let of = |suffix: &str| naming.type_name(&info.identifier, suffix);
     let mut names: Vec<_> = READ.iter().map(|suffix| of(suffix)).collect();
     for function in FUNCTIONS {
@@ -371,6 +379,9 @@ fn type_names(info: &TableInfo, naming: &Naming) -> Vec<GraphqlName> {
     if info.enum_rows.is_some() {
         names.push(of("enum"));
     }
+    if groups {
+        names.extend(GROUPS.iter().map(|suffix| of(suffix)));
+    }
     let mutability = info.table.mutability;
     if mutability.insertable {
         names.extend(INSERT.iter().map(|suffix| of(suffix)));
@@ -379,4 +390,92 @@ fn type_names(info: &TableInfo, naming: &Naming) -> Vec<GraphqlName> {
         names.extend(UPDATE.iter().map(|suffix| of(suffix)));
     }
     names
+}
+
+/// Stands for every name that nobody may take.
+const FORBIDDEN: u64 = 0;
+
+/// The names that a table takes, as numbers: equal names have equal numbers, and other names hardly ever.
+pub(crate) fn names(
+    info: &TableInfo,
+    naming: &Naming,
+    namespace: Option<&str>,
+    settings: Settings,
+) -> Vec<u64> {
+    if !info.is_served() {
+        return Vec::new();
+    }
+    let groups = settings.features.has(Feature::GroupByAggregations);
+    let fields =
+        reading_fields(info, naming, namespace).chain(mutation_fields(info, naming, namespace));
+    let mut names: Vec<u64> = fields.map(|field| field_number(&field)).collect();
+    // A table may have two reasons for one type.
+    let types: HashSet<_> = type_names(info, naming, groups).into_iter().collect();
+    names.extend(types.iter().map(type_number));
+    names.sort_unstable();
+    names
+}
+
+fn field_number(field: &RootField) -> u64 {
+    number(&(true, field))
+}
+
+fn type_number(name: &GraphqlName) -> u64 {
+    match name.as_str().starts_with("__") {
+        true => FORBIDDEN,
+        false => number(&(false, name)),
+    }
+}
+
+fn number(name: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether names as numbers are all different. Costs a fraction of comparing the names themselves, which is for
+/// those who find that two may be the same.
+pub(crate) struct Distinct(HashSet<u64, BuildHasherDefault<Same>>);
+
+impl Distinct {
+    /// With what every schema has.
+    pub(crate) fn new(shared: &TakenNames) -> Self {
+        let shared = shared.types.keys().map(type_number);
+        Self(shared.chain([FORBIDDEN]).collect())
+    }
+
+    /// Whether these are all new.
+    pub(crate) fn add(&mut self, names: &[u64]) -> bool {
+        names.iter().all(|name| self.0.insert(*name))
+    }
+
+    /// Whether a source's namespace is new.
+    pub(crate) fn add_namespace(&mut self, namespace: Option<&str>, naming: &Naming) -> bool {
+        let Some(namespace) = namespace else {
+            return true;
+        };
+        let field = (None, GraphqlName::new(namespace));
+        let ty = naming.namespace_type(namespace);
+        self.add(&[field_number(&field), type_number(&ty)])
+    }
+}
+
+/// Numbers that are hashes already.
+#[derive(Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }

@@ -348,7 +348,7 @@ impl<'a> Search<'a> {
     /// is a hint.
     fn table(&self, name: &QualifiedTable) -> Option<&'a TableInfo> {
         let mut sources = self.cache.sources.values();
-        sources.find_map(|source| source.tables.get(name))
+        sources.find_map(|source| Some(&**source.tables.get(name)?))
     }
 
     /// The table whose rows, conditions, sort keys or values a type is of.

@@ -82,7 +82,7 @@ pub enum Giver {
 }
 
 /// A computed field that can be served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ComputedFieldInfo {
     /// Its field.
     pub field: GraphqlName,

@@ -22,7 +22,7 @@ use crate::write::WritePermissionInfo;
 use crate::{Inconsistency, Reason, unbuilt};
 
 /// The inherited roles that can be served, parents before those made of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct InheritedRoles {
     ordered: Vec<(RoleName, Vec<RoleName>)>,
 }

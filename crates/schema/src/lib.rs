@@ -27,7 +27,7 @@ mod unbuilt;
 mod webhook;
 mod write;
 
-pub use cache::{CatalogResult, SchemaCache, SourceInfo, Sources, build};
+pub use cache::{CatalogResult, SchemaCache, ServedTables, SourceInfo, Sources, build, rebuild};
 pub use function::{
     ArgumentInfo, ComputedFieldInfo, ComputedReturn, ExposedAs, FunctionInfo, Giver,
 };

@@ -4,10 +4,8 @@ use graphloom_catalog::{Catalog, ForeignKey, Table, TableKind};
 use graphloom_ir::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 use graphloom_metadata::types::{InsertionOrder, Relationship, RelationshipUsing};
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName, SourceName};
-use indexmap::IndexMap;
 
-use crate::table::TableInfo;
-use crate::{Naming, Part, Reason};
+use crate::{Naming, Part, Reason, ServedTables};
 
 /// To one row or to many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +48,7 @@ pub(crate) struct Place<'a> {
     /// What Postgres has.
     pub(crate) catalog: &'a Catalog,
     /// What is tracked and served.
-    pub(crate) tables: &'a IndexMap<QualifiedTable, TableInfo>,
+    pub(crate) tables: &'a ServedTables,
 }
 
 /// Resolves one relationship; the error is the reason of its inconsistency.

@@ -44,6 +44,23 @@ pub struct TableInfo {
     pub enum_rows: Option<Vec<catalog::EnumRow>>,
     /// Names and comments.
     pub configuration: TableConfiguration,
+    /// What it was made of; `None` if it is no table of a document's.
+    pub(crate) made_of: Option<MadeOf>,
+}
+
+/// What a table was made of: as long as that is the same, so is the table.
+#[derive(Clone, Debug)]
+pub(crate) struct MadeOf {
+    /// What the document says.
+    pub(crate) tracked: Arc<metadata::Table>,
+    /// What Postgres says.
+    pub(crate) facts: Arc<catalog::Table>,
+    /// The names that it takes, as numbers.
+    pub(crate) names: Arc<[u64]>,
+    /// The other tables that its permissions' rules looked at.
+    pub(crate) consulted: Box<[QualifiedTable]>,
+    /// Whether nothing of it is inconsistent.
+    pub(crate) is_whole: bool,
 }
 
 /// Whether role schemas have a table.
@@ -180,6 +197,7 @@ pub(crate) fn bare(
         write_permissions: WritePermissions::default(),
         enum_rows: None,
         configuration: TableConfiguration::default(),
+        made_of: None,
     }
 }
 

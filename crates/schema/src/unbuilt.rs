@@ -68,6 +68,9 @@ pub(crate) fn of_source(source: &Source) -> Vec<Inconsistency> {
 
 /// Parts of a table that are not built yet; the table itself is served without them.
 pub(crate) fn of_table(source: &Source, table: &Table) -> Vec<Inconsistency> {
+    if table.extra.is_empty() {
+        return Vec::new();
+    }
     let place = format!(
         "in table {} in source {}",
         table.table.display_name(),

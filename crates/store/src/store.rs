@@ -168,21 +168,20 @@ impl Store {
         Ok(Stored { document, version })
     }
 
-    /// Stores a document in place of the one with the version `expected`, tells other instances, and
+    /// Stores a document, as JSON text, in place of the one with the version `expected`, tells other instances, and
     /// gives the new version; [`StoreError::Conflict`] if the stored one has another version.
     pub async fn save(
         &self,
-        document: &Json,
+        document: &str,
         expected: ResourceVersion,
         change: &Change,
     ) -> Result<ResourceVersion, StoreError> {
-        let document = document.to_string();
         let referenced = expected.to_string();
         let mut transaction = begin(self.pool.get().await?).await?;
         let saved = transaction
             .query_text_rows(
                 &statement(include_str!("sql/save.sql")),
-                &[Some(&document), Some(&referenced)],
+                &[Some(document), Some(&referenced)],
             )
             .await
             .map_err(|error| self.explain(error))?;

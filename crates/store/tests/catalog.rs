@@ -97,7 +97,7 @@ async fn a_save_replaces_the_version_it_knows_and_no_other() {
     };
 
     let saved = store
-        .save(&document, ResourceVersion::new(17), &change)
+        .save(&document.to_string(), ResourceVersion::new(17), &change)
         .await
         .unwrap();
     assert_eq!(saved, ResourceVersion::new(18));
@@ -107,7 +107,11 @@ async fn a_save_replaces_the_version_it_knows_and_no_other() {
     assert_eq!(stored.document.to_string(), document.to_string());
 
     let error = other
-        .save(&initial(), ResourceVersion::new(17), &Change::default())
+        .save(
+            &initial().to_string(),
+            ResourceVersion::new(17),
+            &Change::default(),
+        )
         .await
         .unwrap_err()
         .to_error();
@@ -167,7 +171,11 @@ async fn of_many_saves_of_one_version_one_wins() {
         saves.spawn(async move {
             let document = json!({"version": 3, "sources": [], "winner": number});
             let saved = store
-                .save(&document, ResourceVersion::INITIAL, &Change::default())
+                .save(
+                    &document.to_string(),
+                    ResourceVersion::INITIAL,
+                    &Change::default(),
+                )
                 .await;
             (number, saved)
         });
@@ -227,11 +235,19 @@ async fn a_catalog_without_a_document_is_at_the_first_version() {
         (Json::Null, ResourceVersion::INITIAL)
     );
     let late = store
-        .save(&initial(), ResourceVersion::new(5), &Change::default())
+        .save(
+            &initial().to_string(),
+            ResourceVersion::new(5),
+            &Change::default(),
+        )
         .await;
     assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
     let saved = store
-        .save(&initial(), ResourceVersion::INITIAL, &Change::default())
+        .save(
+            &initial().to_string(),
+            ResourceVersion::INITIAL,
+            &Change::default(),
+        )
         .await
         .unwrap();
     assert_eq!(saved, ResourceVersion::new(2));
@@ -362,7 +378,11 @@ async fn a_user_who_may_not_use_the_tables_is_told_what_to_grant() {
         .unwrap()
         .store;
     store
-        .save(&initial(), ResourceVersion::new(17), &Change::default())
+        .save(
+            &initial().to_string(),
+            ResourceVersion::new(17),
+            &Change::default(),
+        )
         .await
         .unwrap();
     store
@@ -396,7 +416,11 @@ async fn no_error_shows_the_document() {
     database.run(rule).unwrap();
     let secret = json!({"version": 3, "sources": [], "url": "postgres://u:hunter2@h/d"});
     let error = store
-        .save(&secret, ResourceVersion::INITIAL, &Change::default())
+        .save(
+            &secret.to_string(),
+            ResourceVersion::INITIAL,
+            &Change::default(),
+        )
         .await
         .unwrap_err();
     let shown = format!("{error} {error:?} {:?}", error.to_error());

@@ -38,7 +38,7 @@ pub(super) fn drop(view: View<'_>, id: &TableId, field: &str, cascade: Cascade) 
         for dependent in &dependents {
             dependent.drop_from(source);
         }
-        if let Some(table) = source.tables.get_mut(&id.table) {
+        if let Some(table) = source.table_mut(&id.table) {
             table.computed_fields.shift_remove(field);
         }
     });

@@ -97,7 +97,7 @@ pub(super) fn drop(
         for dependent in &dependents {
             dependent.drop_from(source);
         }
-        if let Some(table) = source.tables.get_mut(&id.table) {
+        if let Some(table) = source.table_mut(&id.table) {
             table.object_relationships.shift_remove(name);
             table.array_relationships.shift_remove(name);
         }

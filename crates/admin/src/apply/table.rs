@@ -1,5 +1,7 @@
 //! Commands about tables themselves: track, untrack, configure them.
 
+use std::sync::Arc;
+
 use graphloom_metadata::types::{Source, Table, TableConfiguration};
 use graphloom_vocab::{Error, ErrorCode, Json, QualifiedFunction, Result};
 use indexmap::IndexMap;
@@ -44,7 +46,7 @@ pub(crate) fn track(source: &mut Source, track: TrackTable) {
         delete_permissions: IndexMap::new(),
         extra: track.extra,
     };
-    source.tables.insert(table, tracked);
+    source.tables.insert(table, Arc::new(tracked));
 }
 
 pub(super) fn track_one(view: View<'_>, command: TrackTable) -> Result<Applied> {

@@ -4,6 +4,8 @@
 //! and stand for the `default` source. What a document of any version says beside sources and
 //! inherited roles is kept as it is, by section.
 
+use std::sync::Arc;
+
 use graphloom_vocab::{
     Error, ErrorCode, Json, JsonObject, QualifiedFunction, QualifiedTable, Result, RoleName,
     SourceName,
@@ -54,7 +56,7 @@ pub(crate) const SECTIONS: [Section; 13] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct LegacyMetadata {
     /// Tracked tables in document order.
-    pub tables: IndexMap<QualifiedTable, Table>,
+    pub tables: IndexMap<QualifiedTable, Arc<Table>>,
     /// Tracked functions in document order.
     pub functions: IndexMap<QualifiedFunction, Function>,
     /// Roles made of other roles.

@@ -2,7 +2,9 @@
 //!
 //! A source of a kind other than Postgres is kept whole and unread: its tables are not named like ours.
 
-use graphloom_vocab::{Error, Json, JsonObject, Result, RoleName};
+use std::sync::Arc;
+
+use graphloom_vocab::{Error, Json, JsonObject, QualifiedTable, Result, RoleName};
 use indexmap::IndexMap;
 
 use super::names::graphql_name;
@@ -99,9 +101,11 @@ impl Source {
 }
 
 /// Of two tables with the same name the later one counts, as with v2.
-pub(super) fn tables(tables: Vec<Table>) -> IndexMap<graphloom_vocab::QualifiedTable, Table> {
+pub(super) fn tables(tables: Vec<Table>) -> IndexMap<QualifiedTable, Arc<Table>> {
     let tables = tables.into_iter();
-    tables.map(|table| (table.table.clone(), table)).collect()
+    tables
+        .map(|table| (table.table.clone(), Arc::new(table)))
+        .collect()
 }
 
 /// Of two functions with the same name the later one counts, as with v2.

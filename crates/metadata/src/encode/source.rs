@@ -6,18 +6,23 @@ use super::{Writer, canonical, canonical_object, function_name, sorted_values};
 use crate::decode::{READ_COMMITTED, SOURCE_KEPT};
 use crate::types::{
     ConnectionInfo, DatabaseUrl, Function, LogicalModel, NativeQuery, Source, SourceConfiguration,
-    SourceCustomization, Table,
+    SourceCustomization,
 };
 
 impl Source {
     /// An item of `sources`.
     pub fn to_json(&self) -> Json {
+        let tables = sorted_values(&self.tables).into_iter();
+        self.with_tables(tables.map(|table| table.to_json()).collect())
+    }
+
+    /// The same with these tables, if it is one whose tables are read.
+    pub(super) fn with_tables(&self, tables: Json) -> Json {
         let mut source = Writer::default();
         source.put("name", self.name.as_str());
         source.put("kind", self.kind.as_str());
         if self.is_postgres() {
-            let tables = sorted_values(&self.tables).into_iter();
-            source.put("tables", tables.map(Table::to_json).collect::<Vec<_>>());
+            source.put("tables", tables);
             let functions = sorted_values(&self.functions).into_iter();
             source.put_non_empty("functions", functions.map(Function::to_json).collect());
         } else {

@@ -12,7 +12,10 @@ use graphloom_metadata::types::{
 use graphloom_vocab::{ColumnName, GraphqlName, Json, QualifiedTable, RelationshipName, RoleName};
 use indexmap::IndexMap;
 
-use super::{SourceBuilder, Tables, clash};
+use super::ServedTables;
+use super::fields::clash;
+use super::permission::Tables;
+use super::resolve::SourceBuilder;
 use crate::function::ComputedFieldInfo;
 use crate::native::{
     self, LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo, Nested, Refusal,
@@ -61,7 +64,7 @@ impl SourceBuilder<'_> {
         &mut self,
         catalog: &Catalog,
         naming: &Naming,
-        tables: &mut IndexMap<QualifiedTable, TableInfo>,
+        tables: &mut ServedTables,
     ) -> Native {
         let logical_models = self.logical_models(catalog, tables);
         let mut native_queries = self.native_queries(catalog, &logical_models, tables);
@@ -83,7 +86,7 @@ impl SourceBuilder<'_> {
     fn logical_models(
         &mut self,
         catalog: &Catalog,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
+        tables: &ServedTables,
     ) -> IndexMap<GraphqlName, Arc<LogicalModelInfo>> {
         let mut models = IndexMap::new();
         for declared in self.source.logical_models.values() {
@@ -118,12 +121,12 @@ impl SourceBuilder<'_> {
         &mut self,
         info: &mut LogicalModelInfo,
         declared: &Model,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
+        tables: &ServedTables,
         owner: &str,
     ) {
         let context = ModelRules {
             model: &info.rows.table,
-            tables: Tables { tables },
+            tables: Tables::new(tables),
         };
         let mut compiled = IndexMap::new();
         for (role, permission) in &declared.select_permissions {
@@ -169,7 +172,7 @@ impl SourceBuilder<'_> {
         &mut self,
         catalog: &Catalog,
         models: &IndexMap<GraphqlName, Arc<LogicalModelInfo>>,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
+        tables: &ServedTables,
     ) -> IndexMap<GraphqlName, NativeQueryInfo> {
         let mut queries = IndexMap::new();
         for query in self.source.native_queries.values() {
@@ -188,7 +191,7 @@ impl SourceBuilder<'_> {
         query: &NativeQuery,
         catalog: &Catalog,
         models: &IndexMap<GraphqlName, Arc<LogicalModelInfo>>,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
+        tables: &ServedTables,
     ) -> Result<NativeQueryInfo, Refusal> {
         let name = &query.root_field_name;
         let (declared, model) = match &query.returns {
@@ -235,7 +238,7 @@ impl SourceBuilder<'_> {
     fn native_relationships(
         &mut self,
         queries: &mut IndexMap<GraphqlName, NativeQueryInfo>,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
+        tables: &ServedTables,
     ) {
         let source = self.source;
         let declared = |name: &GraphqlName| &source.native_queries[name];
@@ -256,7 +259,7 @@ impl SourceBuilder<'_> {
     fn dangling(
         &mut self,
         queries: &mut IndexMap<GraphqlName, NativeQueryInfo>,
-        tables: &IndexMap<QualifiedTable, TableInfo>,
+        tables: &ServedTables,
     ) {
         loop {
             let dangling = queries.values().find_map(|query| {
@@ -329,7 +332,7 @@ impl SourceBuilder<'_> {
         &mut self,
         naming: &Naming,
         queries: &IndexMap<GraphqlName, NativeQueryInfo>,
-        tables: &mut IndexMap<QualifiedTable, TableInfo>,
+        tables: &mut ServedTables,
     ) {
         for tracked in self.source.tables.values() {
             let objects = tracked.object_relationships.values();
@@ -346,7 +349,7 @@ impl SourceBuilder<'_> {
                     Ok(mut resolved) => {
                         self.name_arguments(&mut resolved);
                         let name = relationship.name.as_str().to_owned();
-                        tables[&tracked.table]
+                        Arc::make_mut(&mut tables[&tracked.table])
                             .native_relationships
                             .insert(name, resolved);
                     }
@@ -408,7 +411,7 @@ fn query_not_tracked(name: &GraphqlName) -> Reason {
 fn leads_nowhere(
     relationship: &NativeRelationshipInfo,
     queries: &IndexMap<GraphqlName, NativeQueryInfo>,
-    tables: &IndexMap<QualifiedTable, TableInfo>,
+    tables: &ServedTables,
 ) -> Option<Reason> {
     let theirs = relationship.mapping.iter().map(|(_, theirs)| theirs);
     match &relationship.target {

@@ -478,7 +478,8 @@ impl<'a> SourceTypes<'a> {
 
 /// The tables that schemas have.
 fn served(source: &SourceInfo) -> impl Iterator<Item = (&QualifiedTable, &TableInfo)> {
-    source.tables.iter().filter(|(_, info)| info.is_served())
+    let tables = source.tables.iter().map(|(name, info)| (name, &**info));
+    tables.filter(|(_, info)| info.is_served())
 }
 
 /// An argument or input field without a default.
