@@ -125,6 +125,9 @@ pub(crate) fn report(source: &SourceName, dependents: &[Dependent]) -> String {
 /// Every object of the source that depends on one of the targets, each once, in order.
 pub(crate) fn dependents(source: &Source, info: &SourceInfo, targets: &[Target]) -> Vec<Dependent> {
     let mut found = BTreeSet::new();
+    if targets.is_empty() {
+        return Vec::new();
+    }
     let mut add = |dependent: &Dependent, used: &Target| {
         if targets.iter().any(|target| target.contains(used)) {
             found.insert(dependent.clone());

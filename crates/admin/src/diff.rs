@@ -38,6 +38,7 @@ impl Diff {
         let mut diff = Self::default();
         for (name, old) in before {
             match by_oid.get(&old.oid) {
+                Some(new) if Arc::ptr_eq(old, new) => {}
                 Some(new) => diff.table(name, old, new),
                 None => {
                     diff.dropped_tables.insert(name.clone());
@@ -46,7 +47,9 @@ impl Diff {
         }
         // Keys last: they are compared under the new names.
         for (name, old) in before {
-            if let Some(new) = by_oid.get(&old.oid) {
+            if let Some(new) = by_oid.get(&old.oid)
+                && !(Arc::ptr_eq(old, new) && diff.renames.is_empty())
+            {
                 diff.keys(name, old, new);
             }
         }

@@ -1,16 +1,18 @@
 //! `run_sql`: SQL of an admin's, and what it does to the document.
 //!
-//! Text that may change the schema runs in one transaction with two readings of the tracked tables
-//! around it. The document and the schema are made from them before the transaction is committed, so
-//! that a refusal undoes the SQL too. Read next: `diff.rs`.
+//! Text that may change the schema runs in one transaction, after which the tables are read again that it did
+//! something to; all of them, where that cannot be told. The document and the schema are made from that before
+//! the transaction is committed, so that a refusal undoes the SQL too. Read next: `diff.rs`.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use graphloom_catalog::Table;
+use graphloom_catalog::{Column, Table, TableKind};
 use graphloom_pg::{
     AccessMode, Connection, PgError, Pool, Purpose, Scope, SimpleOutcome, introspect_functions,
-    introspect_tables,
+    introspect_tables, introspect_touched,
 };
+use graphloom_schema::SourceInfo;
 use graphloom_vocab::{Json, QualifiedFunction, QualifiedTable, Result};
 use regex::Regex;
 use serde_json::json;
@@ -50,7 +52,8 @@ pub(crate) async fn run(work: &mut Work, run: &RunSql) -> Result<Json> {
             let mut connection = pool.get().await.map_err(internal)?;
             let before = Reading::before(work, run, &mut connection).await?;
             let outcome = run_each(&mut connection, &run.sql).await.map_err(refused)?;
-            reconcile(work, run, &before, &mut connection).await?;
+            let after = before.again(&mut connection).await?;
+            reconcile(work, run, (&before, after), &mut connection).await?;
             outcome
         }
         (true, SqlMode::ReadWrite | SqlMode::ReadOnly) => checked(work, run, &pool).await?,
@@ -93,10 +96,11 @@ async fn run_each(connection: &mut Connection, sql: &str) -> Result<SimpleOutcom
 async fn checked(work: &mut Work, run: &RunSql, pool: &Pool) -> Result<SimpleOutcome> {
     let transaction = pool.begin(AccessMode::ReadWrite).await;
     let mut transaction = transaction.map_err(internal)?;
-    let before = Reading::before(work, run, &mut transaction).await?;
+    let before = Reading::known(work, run, &mut transaction).await?;
     let outcome = transaction.simple(&run.sql).await.map_err(refused)?;
     let mark = work.mark();
-    reconcile(work, run, &before, &mut transaction).await?;
+    let after = before.again_if_touched(&mut transaction).await?;
+    reconcile(work, run, (&before, after), &mut transaction).await?;
     if let Err(error) = transaction.commit().await {
         work.go_back(mark);
         return Err(refused(error));
@@ -116,15 +120,57 @@ impl Reading {
             return Ok(Self::new(Tables::new(), Functions::new()));
         };
         let tables: Vec<_> = source.tables.keys().cloned().collect();
-        let computed = source.tables.values().flat_map(|table| {
-            let fields = table.computed_fields.values();
-            fields.map(|field| field.function.clone())
-        });
-        let functions: Vec<_> = source.functions.keys().cloned().chain(computed).collect();
         Ok(Self::new(
             read_tables(connection, &tables).await?,
-            read_functions(connection, &functions).await?,
+            read_functions(connection, &functions(source)).await?,
         ))
+    }
+
+    /// The tables as they were when they were read last.
+    async fn known(work: &Work, run: &RunSql, connection: &mut Connection) -> Result<Self> {
+        let Some(source) = work.schema().sources.get(&run.source) else {
+            return Ok(Self::new(Tables::new(), Functions::new()));
+        };
+        let Ok(catalog) = &work.runtime(&run.source)?.catalog else {
+            return Ok(Self::new(Tables::new(), Functions::new()));
+        };
+        let tables = source.tables.keys();
+        let tables = tables.filter_map(|name| catalog.tables.get_key_value(name));
+        let tables = tables.map(|(name, table)| (name.clone(), table.clone()));
+        Ok(Self::new(
+            tables.collect(),
+            read_functions(connection, &functions(source)).await?,
+        ))
+    }
+
+    /// The same tables and functions as they are now, of which those are read that the open transaction has done
+    /// something to.
+    async fn again_if_touched(&self, connection: &mut Connection) -> Result<Self> {
+        let touched = introspect_touched(connection).await.map_err(internal)?;
+        let Some(touched) = touched else {
+            return self.again(connection).await;
+        };
+        let oids: HashSet<u32> = touched.iter().map(|touched| touched.oid).collect();
+        let is_touched = |table: &Table| oids.contains(&table.oid);
+        // What can be done to a view depends on what it is made of.
+        let is_old = |table: &&Arc<Table>| is_touched(table) || table.kind == TableKind::View;
+        let old: Vec<_> = self.tables.values().filter(is_old).collect();
+        let mut tables = self.tables.clone();
+        if self.tables.values().any(|table| is_touched(table)) {
+            tables.retain(|_, table| !is_old(&&*table));
+            let names = touched.into_iter().filter_map(|touched| touched.name);
+            let names = names.chain(old.iter().map(|table| table.name.clone()));
+            let names: HashSet<_> = names.collect();
+            let names: Vec<_> = names.into_iter().collect();
+            let new = read_tables(connection, &names).await?;
+            if old.iter().any(|old| is_renamed(old, &new)) {
+                // Others may have keys to it, which say its name.
+                return self.again(connection).await;
+            }
+            tables.extend(new);
+        }
+        let functions = self.functions_again(connection).await?;
+        Ok(Self::new(tables, functions))
     }
 
     /// The same tables and functions as they are now, under whatever name.
@@ -139,18 +185,44 @@ impl Reading {
             let all = introspect_tables(connection, Scope::All).await;
             tables = all.map_err(internal)?;
         }
-        let names: Vec<_> = self.functions.keys().cloned().collect();
-        let mut functions = read_functions(connection, &names).await?;
-        if !names.iter().all(|name| functions.contains_key(name)) {
-            let all = introspect_functions(connection, Scope::All).await;
-            functions = all.map_err(internal)?;
-        }
+        let functions = self.functions_again(connection).await?;
         Ok(Self::new(tables, functions))
+    }
+
+    async fn functions_again(&self, connection: &mut Connection) -> Result<Functions> {
+        let names: Vec<_> = self.functions.keys().cloned().collect();
+        let functions = read_functions(connection, &names).await?;
+        if names.iter().all(|name| functions.contains_key(name)) {
+            return Ok(functions);
+        }
+        let all = introspect_functions(connection, Scope::All).await;
+        all.map_err(internal)
     }
 
     fn new(tables: Tables, functions: Functions) -> Self {
         Self { tables, functions }
     }
+}
+
+/// Functions that are served, on their own or as computed fields.
+fn functions(source: &SourceInfo) -> Vec<QualifiedFunction> {
+    let computed = source.tables.values().flat_map(|table| {
+        let fields = table.computed_fields.values();
+        fields.map(|field| field.function.clone())
+    });
+    source.functions.keys().cloned().chain(computed).collect()
+}
+
+/// Whether a table or one of its columns has another name now.
+fn is_renamed(old: &Table, new: &Tables) -> bool {
+    let Some(new) = new.values().find(|new| new.oid == old.oid) else {
+        return false;
+    };
+    let has_other_name = |column: &Column| {
+        let mut now = new.columns.iter();
+        now.any(|now| now.number == column.number && now.name != column.name)
+    };
+    new.name != old.name || old.columns.iter().any(has_other_name)
 }
 
 async fn read_tables(connection: &mut Connection, names: &[QualifiedTable]) -> Result<Tables> {
@@ -176,10 +248,9 @@ async fn read_functions(
 async fn reconcile(
     work: &mut Work,
     run: &RunSql,
-    before: &Reading,
+    (before, after): (&Reading, Reading),
     connection: &mut Connection,
 ) -> Result<()> {
-    let after = before.again(connection).await?;
     let diff = Diff::new(&before.tables, &after.tables);
     let functions = FunctionDiff::new(&before.functions, &after.functions);
     let mut metadata = (**work.metadata()).clone();

@@ -6,7 +6,6 @@
 mod types;
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
@@ -239,21 +238,21 @@ pub enum Volatility {
 }
 
 impl Catalog {
-    /// Shares with `other` every object that is the same in both.
+    /// Shares with `other` every table and function that is the same in both.
     pub fn share(&mut self, other: &Self) {
-        fn share<K: Eq + Hash, V: PartialEq + Clone>(
-            ours: &mut HashMap<K, V>,
-            other: &HashMap<K, V>,
-        ) {
-            for (name, fact) in ours {
-                if let Some(same) = other.get(name).filter(|same| *same == fact) {
-                    fact.clone_from(same);
-                }
+        for (name, table) in &mut self.tables {
+            if let Some(same) = other.tables.get(name)
+                && !Arc::ptr_eq(same, table)
+                && same == table
+            {
+                *table = same.clone();
             }
         }
-        share(&mut self.tables, &other.tables);
-        share(&mut self.functions, &other.functions);
-        share(&mut self.enum_rows, &other.enum_rows);
+        for (name, overloads) in &mut self.functions {
+            if let Some(same) = other.functions.get(name).filter(|same| *same == overloads) {
+                *overloads = same.clone();
+            }
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Whatever the types can say survives being written and read, and means the same in any order.
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
 
-use graphloom_metadata::Metadata;
 use graphloom_metadata::support;
 use graphloom_metadata::types::{
     ColumnConfiguration, Columns, Comment, ComputedField, ConnectionInfo, DatabaseUrl,
@@ -10,6 +9,7 @@ use graphloom_metadata::types::{
     Permission, Relationship, RelationshipUsing, Returns, RootFieldConfiguration, SelectPermission,
     Source, SourceConfiguration, SourceCustomization, Table, TableConfiguration, UpdatePermission,
 };
+use graphloom_metadata::{Metadata, TableTexts};
 use graphloom_vocab::{
     ColumnName, GraphqlName, Json, JsonObject, QualifiedFunction, QualifiedTable, RelationshipName,
     RoleName, SourceName,
@@ -583,7 +583,10 @@ fn source() -> impl Strategy<Value = Source> {
                     logical_models: models.into_iter().map(|m| (m.name.clone(), m)).collect(),
                     name: SourceName::new(name),
                     kind: "postgres".to_owned(),
-                    tables: tables.into_iter().map(|t| (t.table.clone(), t.into())).collect(),
+                    tables: tables
+                        .into_iter()
+                        .map(|t| (t.table.clone(), t.into()))
+                        .collect(),
                     functions: functions
                         .into_iter()
                         .map(|f| (f.function.clone(), f))
@@ -670,6 +673,25 @@ proptest! {
         let text = exported.to_string();
         let parsed: Json = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(Metadata::from_json(&parsed).unwrap(), metadata);
+    }
+
+    #[test]
+    fn text_made_of_known_pieces_is_the_same(mut metadata in metadata(), other in metadata()) {
+        let mut texts = TableTexts::default();
+        prop_assert_eq!(metadata.to_text(&mut texts), metadata.to_json().to_string());
+        // Most tables are the same now, some are others, and some are gone.
+        let copy = metadata.clone();
+        for source in metadata.sources.values_mut() {
+            let name = source.tables.keys().next().cloned();
+            if let Some(table) = name.and_then(|name| source.table_mut(&name)) {
+                table.is_enum = !table.is_enum;
+            }
+            source.tables.pop();
+        }
+        metadata.sources.extend(other.sources);
+        prop_assert_eq!(metadata.to_text(&mut texts), metadata.to_json().to_string());
+        metadata.share_tables(&copy);
+        prop_assert_eq!(metadata.to_text(&mut texts), metadata.to_json().to_string());
     }
 
     #[test]

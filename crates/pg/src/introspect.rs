@@ -7,10 +7,12 @@
 mod enum_rows;
 mod named_types;
 mod rows;
+mod touched;
 mod types;
 
 pub use enum_rows::{EnumRows, introspect_enum_rows};
 pub use named_types::introspect_named_types;
+pub use touched::{Touched, introspect_touched};
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};

@@ -37,8 +37,8 @@ pub use error::{
     ConnectFailure, ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext,
 };
 pub use introspect::{
-    EnumRows, Scope, introspect, introspect_enum_rows, introspect_functions,
-    introspect_named_types, introspect_table_names, introspect_tables,
+    EnumRows, Scope, Touched, introspect, introspect_enum_rows, introspect_functions,
+    introspect_named_types, introspect_table_names, introspect_tables, introspect_touched,
 };
 pub use options::{
     ConnectionOptions, LibpqVariables, OptionsError, PemSource, SslMode, SslOverrides,

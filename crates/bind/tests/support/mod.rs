@@ -9,6 +9,6 @@ pub(crate) mod audit;
 mod case;
 mod catalog;
 pub(crate) mod run;
-mod sdl;
+pub(crate) mod sdl;
 pub(crate) mod show;
 pub(crate) mod world;

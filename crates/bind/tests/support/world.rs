@@ -40,6 +40,16 @@ pub(crate) struct World {
     pub(crate) relay_schemas: Vec<RoleName>,
     /// Everything resolved.
     pub(crate) cache: SchemaCache,
+    /// What it was resolved from.
+    pub(crate) parts: Parts,
+}
+
+/// What a world is resolved from.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) metadata: Metadata,
+    pub(crate) catalogs: HashMap<SourceName, CatalogResult>,
+    pub(crate) settings: Settings,
 }
 
 /// The folder of world files.
@@ -68,9 +78,14 @@ pub(crate) fn parse(text: &str) -> World {
             .collect::<Vec<_>>()
     };
     let roles = |key: &str| header(key).into_iter().map(RoleName::new).collect();
-    let metadata = metadata(document);
-    let cache = build(&metadata, &catalogs(facts), settings(&header("settings:")));
+    let parts = Parts {
+        metadata: metadata(document),
+        catalogs: catalogs(facts),
+        settings: settings(&header("settings:")),
+    };
+    let cache = build(&parts.metadata, &parts.catalogs, parts.settings);
     World {
+        parts,
         schemas: roles("schemas:"),
         relay_schemas: roles("relay schemas:"),
         cache,
