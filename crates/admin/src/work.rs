@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use graphloom_execute::Engine;
+use graphloom_execute::{Engine, heavy};
 use graphloom_metadata::{Metadata, TableTexts};
 use graphloom_schema::{SchemaCache, SourceInfo};
 use graphloom_store::{Change as StoredChange, ResourceVersion, Store};
@@ -207,7 +207,7 @@ impl Work {
     ///
     /// `conflict` if somebody else has stored one meanwhile; then nothing is kept.
     pub(crate) async fn commit(self) -> Result<()> {
-        let document = self.shared.document_text(self.metadata());
+        let document = heavy::run(|| self.shared.document_text(self.metadata()));
         let change = StoredChange {
             sources: self.touched.into_iter().collect(),
             remote_schemas: Vec::new(),
