@@ -1,4 +1,6 @@
 //! A source's fields that lead elsewhere: relationships and computed fields.
+//!
+//! Steps of a build, as in `resolve.rs`; which of them are left out is decided in `before.rs`. Knows no permissions.
 
 use graphloom_catalog::Catalog;
 use graphloom_metadata::support;

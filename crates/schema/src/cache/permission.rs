@@ -1,4 +1,7 @@
-//! A source's permissions, compiled.
+//! A source's permissions, compiled; those of tables where nothing that their rules looked at has changed stay.
+//!
+//! Rules see raw tables through [`Tables`], which notes at which ones they look. Knows no SQL and no document beyond
+//! its source. Read next: `before.rs` for what is kept, `rule.rs` for the language.
 
 use std::cell::RefCell;
 

@@ -1,4 +1,7 @@
-//! One source, resolved step by step.
+//! One source, resolved step by step: tables, their fields, their permissions, functions, native queries.
+//!
+//! What cannot be resolved becomes an inconsistency here. Knows no other sources but by the names that they have
+//! taken. Read next: `before.rs`, `fields.rs`, `permission.rs`.
 
 use graphloom_catalog::Catalog;
 use graphloom_metadata::support;
