@@ -11,6 +11,8 @@ pub(crate) fn query(dice: &mut Dice, kinds: &[Kind]) -> String {
         if dice.once_in(5) {
             let id = dice.below(60);
             write!(text, "r{root}: t_by_pk(id: {id}) ").unwrap();
+        } else if dice.once_in(8) {
+            leading_list(dice, root, &mut text);
         } else {
             write!(text, "r{root}: t{} ", arguments(dice, 12)).unwrap();
         }
@@ -18,6 +20,22 @@ pub(crate) fn query(dice: &mut Dice, kinds: &[Kind]) -> String {
     }
     text.push('}');
     text
+}
+
+/// Rows that have an element in a list, with this list; what is selected otherwise follows.
+fn leading_list(dice: &mut Dice, root: usize, text: &mut String) {
+    let condition = format!("{{parent: {{id: {{_gt: {}}}}}}}", dice.below(20));
+    let limit = match dice.below(3) {
+        0 => format!("limit: {}, ", dice.below(3)),
+        _ => String::new(),
+    };
+    write!(
+        text,
+        "r{root}: t(where: {{children: {condition}}}, order_by: {{id: desc}}) {{ \
+         led: children(where: {condition}, {limit}order_by: {{id: asc}}) {{ id parent {{ id }} children(order_by: {{id: asc}}) {{ id }} }} }} \
+         s{root}: t(limit: 3, order_by: {{id: asc}}) "
+    )
+    .unwrap();
 }
 
 /// The rows of a list, whose order is always told.

@@ -218,6 +218,82 @@ fn lists_of_many_rows_are_read_at_once() {
     );
 }
 
+/// Authors who have articles with an author of some mood, by name, with these articles; `further` is asked of the authors.
+fn led(arguments: SelectArguments, further: Vec<BoolExp>, keys: KeyTypes) -> SourceQuery {
+    let (author, article) = (author(), article());
+    let some = || {
+        let mood = about(&author, "mood", Comparison::IsNull(Nullness::NotNull));
+        related(&author, ("author_id", "id"), mood)
+    };
+    let inner = SelectArguments {
+        filter: Some(some()),
+        ..arguments
+    };
+    let to_articles = Join {
+        facts: JoinFacts {
+            keys,
+            ..JoinFacts::default()
+        },
+        ..join(&article, "id", "author_id")
+    };
+    let list = select_with(&article, inner, columns(&article, &["id"]));
+    let mut fields = columns(&author, &["name"]);
+    fields.push(array("articles", to_articles, list));
+    let mut filter = further;
+    filter.push(related(&article, ("id", "author_id"), some()));
+    let arguments = SelectArguments {
+        order_by: vec![descending(&author, "name")],
+        ..filtered(BoolExp::And(filter))
+    };
+    SourceQuery::List(select_with(&author, arguments, fields))
+}
+
+#[test]
+fn a_list_says_which_rows_there_are() {
+    let article = article();
+    let by_views = |limit| SelectArguments {
+        order_by: vec![descending(&article, "views")],
+        limit,
+        ..SelectArguments::default()
+    };
+    check(
+        "led",
+        &led(by_views(Some(int(2))), Vec::new(), KeyTypes::Same),
+        r#"[{"name":"Bob","articles":[{"id":4},{"id":5}]},{"name":"Ada","articles":[{"id":2},{"id":3}]}]"#,
+    );
+    check(
+        "led_no_elements_shown",
+        &led(
+            by_views(Some(variable("int4", "none"))),
+            Vec::new(),
+            KeyTypes::Same,
+        ),
+        r#"[{"name":"Bob","articles":[]},{"name":"Ada","articles":[]}]"#,
+    );
+}
+
+#[test]
+fn a_list_does_not_say_which_rows_there_are_if_more_is_asked_of_them() {
+    let (author, article) = (author(), article());
+    let calm = is(&author, "mood", Operator::Eq, literal("mood", "calm"));
+    check(
+        "led_not_filtered",
+        &led(by_id(&article), vec![calm], KeyTypes::Same),
+        r#"[{"name":"Ada","articles":[{"id":1},{"id":2},{"id":3}]}]"#,
+    );
+    // No element may be shown, types may differ: the rows have to be found by themselves.
+    let none = SelectArguments {
+        limit: Some(int(0)),
+        ..by_id(&article)
+    };
+    for (arguments, keys) in [(none.clone(), KeyTypes::Same), (none, KeyTypes::Any)] {
+        check_answer(
+            &led(arguments, Vec::new(), keys),
+            r#"[{"name":"Bob","articles":[]},{"name":"Ada","articles":[]}]"#,
+        );
+    }
+}
+
 #[test]
 fn a_columns_name_may_be_that_of_our_number() {
     let odd = odd();

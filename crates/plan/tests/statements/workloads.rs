@@ -105,6 +105,13 @@ fn chinook_simple() {
     check_sql("workload_chinook_simple", &SourceQuery::List(query));
 }
 
+fn same_types() -> JoinFacts {
+    JoinFacts {
+        keys: KeyTypes::Same,
+        ..JoinFacts::default()
+    }
+}
+
 /// Also the statement of `chinook_complex_full`.
 #[test]
 fn chinook_complex_small() {
@@ -144,6 +151,18 @@ fn chinook_complex_small() {
     let named = |key, grant: &SelectGrant, id, names: Vec<Field>| {
         object(key, join(grant, id, id), select(grant, names))
     };
+    // Foreign keys on columns that are never null.
+    let always = |key, grant: &SelectGrant, id, names: Vec<Field>| {
+        let facts = JoinFacts {
+            partners: Partners::One,
+            ..same_types()
+        };
+        let to_one = Join {
+            facts,
+            ..join(grant, id, id)
+        };
+        object(key, to_one, select(grant, names))
+    };
     let in_album = vec![
         column(&album, "Title"),
         named("Artist", &artist, "ArtistId", columns(&artist, &["Name"])),
@@ -151,7 +170,7 @@ fn chinook_complex_small() {
     let in_track = vec![
         column(&track, "Name"),
         named("Album", &album, "AlbumId", in_album),
-        named(
+        always(
             "MediaType",
             &media,
             "MediaTypeId",
@@ -164,14 +183,17 @@ fn chinook_complex_small() {
             limit: Some(variable("int4", "track_lim")),
             ..filtered(of_genre())
         },
-        vec![named("Track", &track, "TrackId", in_track)],
+        vec![always("Track", &track, "TrackId", in_track)],
     );
     let has_one = related(&playlist_track, ("PlaylistId", "PlaylistId"), of_genre());
     let fields = vec![
         column(&playlist, "Name"),
         array(
             "tracks_of_genre",
-            join(&playlist_track, "PlaylistId", "PlaylistId"),
+            Join {
+                facts: same_types(),
+                ..join(&playlist_track, "PlaylistId", "PlaylistId")
+            },
             tracks,
         ),
     ];

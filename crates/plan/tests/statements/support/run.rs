@@ -101,6 +101,7 @@ fn text_of(value: &TypedValue) -> Option<String> {
         Value::Variable(variable) => match &variable.input {
             Input::Variable { name, .. } if name.as_str() == "two" => Some("2".to_owned()),
             Input::Variable { name, .. } if name.as_str() == "nothing" => None,
+            Input::Variable { name, .. } if name.as_str() == "none" => Some("0".to_owned()),
             input => panic!("no value for {input:?}"),
         },
         Value::Session(name) if name.as_str() == "x-hasura-user-id" => Some("1".to_owned()),
