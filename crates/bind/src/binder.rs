@@ -25,8 +25,6 @@ pub(crate) struct Binder<'a> {
     pub(crate) assumed: HashSet<Assumption>,
     pub(crate) seen: Seen,
     pub(crate) depth: usize,
-    /// Introspection lists that are being written.
-    pub(crate) lists_open: usize,
 }
 
 /// How much was bound so far, fragments expanded.

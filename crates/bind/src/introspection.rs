@@ -1,88 +1,83 @@
 //! Introspection: the role's schema as the answer to a selection on the introspection types.
 //!
-//! Lists are sorted by name, as v2 sorts them. The answer is written as JSON text at once; its size has
-//! a ceiling, since selections on `ofType` and `fields` multiply.
+//! The selection is checked once, as a [`Node`]; what it asks is the same for every type. The answer is written from
+//! that and from the role's types, one after another: at once if that is quick and little, else when it is sent
+//! (`ir::Written`), so that neither all types nor the whole answer are ever in memory. Read next: `introspection/write.rs`.
+
+mod node;
+mod subject;
+mod write;
 
 use std::sync::Arc;
 
-use graphloom_graphql::{Selection, TypeRef};
-use graphloom_schema::{
-    FieldDefinition, FieldMeaning, InputMeaning, InputValueDefinition, TypeDefinition, WholeSchema,
-};
+use graphloom_graphql::Selection;
+use graphloom_ir::{Progress, RootValue, Text, Written};
+use graphloom_schema::{FieldDefinition, InputMeaning, InputValueDefinition};
 use graphloom_vocab::{GraphqlName, Json, Result};
 
+use self::node::{Asked, Fact, Node};
+use self::write::{Introspection, Root};
 use crate::binder::Binder;
 use crate::collect::Collected;
-use crate::directives::{KNOWN, Known, KnownArgument};
 use crate::input::InputRef;
 
 /// Lists that lead from a type to its parts.
 const LISTS: &[&str] = &["fields", "inputFields", "interfaces", "possibleTypes"];
-
-/// What an introspection field is asked of.
-#[derive(Clone, Copy)]
-enum Subject<'a> {
-    Schema,
-    /// A named type.
-    Named(&'a TypeDefinition),
-    /// A list or non-null type.
-    Wrapped(&'a TypeRef),
-    Field(&'a GraphqlName, &'a FieldDefinition),
-    Input(&'a GraphqlName, &'a InputValueDefinition),
-    EnumValue(&'a GraphqlName, Option<&'a Arc<str>>),
-    Directive(&'static Known),
-    DirectiveArgument(&'static KnownArgument),
-    /// A type written in a directive's table.
-    Builtin(&'static str),
-}
-
-/// Where an answer is written to, and what it is about.
-struct Writer<'s> {
-    schema: &'s WholeSchema,
-    out: String,
-}
-
-/// What a field of an introspection type is.
-enum Answer<'a> {
-    Null,
-    Text(String),
-    Flag(bool),
-    Names(&'static [&'static str]),
-    One(Subject<'a>),
-    Many(Vec<Subject<'a>>),
-}
+/// Answers up to this size are a part of the operation, so that they are kept with its plan.
+const KEPT_BYTES_MAX: usize = 256 << 10;
+/// Deepest nesting of a selection. More than of others: how deep `ofType` goes is written by guess, and costs nothing.
+const DEPTH_MAX: usize = 200;
+/// With so many tables it is tried whether the answer is that small.
+const KEPT_TABLES_MAX: usize = 32;
 
 impl<'a> Binder<'a> {
-    /// `__schema` or `__type`, as JSON text.
+    /// `__schema` or `__type`.
     pub(crate) fn introspection(
         &mut self,
         definition: &'a FieldDefinition,
         collected: &Collected<'a>,
-    ) -> Result<Arc<str>> {
-        let schema = self.schema.whole();
-        let subject = match definition.arguments.first() {
-            None => Some(Subject::Schema),
+    ) -> Result<RootValue> {
+        let root = match definition.arguments.first() {
+            None => Root::Schema,
             Some((name, argument)) => {
                 let wanted = self.type_argument(name, argument, collected)?;
-                schema.types.get(wanted.as_str()).map(Subject::Named)
+                Root::Type(GraphqlName::new(wanted))
             }
         };
-        let mut writer = Writer {
-            schema: &schema,
-            out: String::new(),
+        let node = self.asked(definition.ty.name(), &collected.selection_sets)?;
+        let is_one_type = matches!(root, Root::Type(_));
+        let introspection = Introspection {
+            schema: self.schema.listing(),
+            root,
+            node: Arc::new(node),
+            path: self.path.clone(),
+            lists_max: self.limits.introspection_lists,
+            bytes_max: self.limits.introspection_bytes,
         };
-        // The selection is checked even where there is nothing to answer.
-        let type_name = definition.ty.name();
-        match subject {
-            Some(subject) => {
-                self.write_object(subject, type_name, &collected.selection_sets, &mut writer)?;
-            }
-            None => {
-                self.collect(type_name, &collected.selection_sets)?;
-                writer.out.push_str("null");
+        // Refused before anything is sent, if it is going to be refused.
+        let nests = introspection.node.lists() > introspection.lists_max;
+        let is_quick = is_one_type
+            || !introspection.node.needs_types()
+            || self.schema.tables() <= KEPT_TABLES_MAX;
+        let most = match (nests, is_quick) {
+            (true, _) => usize::MAX,
+            (false, true) => KEPT_BYTES_MAX,
+            (false, false) => return Ok(RootValue::Written(Written::new(introspection))),
+        };
+        let mut text = Vec::new();
+        let mut writing = introspection.begin();
+        loop {
+            match writing.write(&mut text, most)? {
+                Progress::Working => {}
+                Progress::Full => {
+                    return Ok(RootValue::Written(Written::new(introspection)));
+                }
+                Progress::Done => {
+                    let text = String::from_utf8_lossy(&text);
+                    return Ok(RootValue::Constant(text.into()));
+                }
             }
         }
-        Ok(writer.out.into())
     }
 
     fn type_argument(
@@ -117,318 +112,73 @@ impl<'a> Binder<'a> {
         })
     }
 
-    fn write_object<'s>(
+    /// What a selection asks of every object of a type.
+    fn asked(
         &mut self,
-        subject: Subject<'s>,
         type_name: &GraphqlName,
         selection_sets: &[&'a [Selection]],
-        writer: &mut Writer<'s>,
-    ) -> Result<()> {
+    ) -> Result<Node> {
         let ty = self
             .schema
             .object(type_name)
             .expect("introspection types are in every schema");
-        self.nested(|binder| {
-            // Collecting counts each field for each object; only what is written counts here.
-            let seen = binder.seen;
-            let fields = binder.collect(type_name, selection_sets)?;
-            binder.seen = seen;
-            writer.out.push('{');
-            for (position, (key, collected)) in fields.iter().enumerate() {
-                if position > 0 {
-                    writer.out.push(',');
-                }
-                push_text(&mut writer.out, key.as_str());
-                writer.out.push(':');
+        self.deeper_asked(|binder| {
+            let collected = binder.collect(type_name, selection_sets)?;
+            let mut fields = Vec::with_capacity(collected.len());
+            for (key, collected) in &collected {
                 let name = collected.field.name.as_str();
-                binder.within(name, |binder| {
+                let (fact, node) = binder.within(name, |binder| {
                     if name == "__typename" {
-                        push_text(&mut writer.out, &binder.typename(ty, collected)?);
-                        return Ok(());
+                        let name = binder.typename(ty, collected)?;
+                        return Ok((Fact::TypeName(name), None));
                     }
                     let definition = binder.definition(ty, collected)?;
-                    let answer = answer(writer.schema, subject, name);
-                    binder.in_list(name, |binder| {
-                        binder.write_answer(answer, definition, collected, writer)
-                    })
+                    let node = binder.asked_below(definition, collected)?;
+                    Ok((Fact::named(name), node))
                 })?;
-                if writer.out.len() > binder.limits.introspection_bytes {
-                    let most = binder.limits.introspection_bytes;
-                    return binder.fail(format!("the introspection answer exceeds {most} bytes"));
-                }
+                fields.push(Asked {
+                    key: format!("{}:", Json::from(key.as_str())),
+                    name: name.to_owned(),
+                    is_list: LISTS.contains(&name),
+                    fact,
+                    node,
+                });
             }
-            writer.out.push('}');
-            Ok(())
+            Ok(Node { fields })
         })
     }
 
-    /// Runs a step inside one of the lists that lead from a type to its parts, which may lead on to
-    /// types: nested, they multiply.
-    fn in_list(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
-        if !LISTS.contains(&name) {
-            return step(self);
-        }
-        if self.lists_open >= self.limits.introspection_lists {
-            let most = self.limits.introspection_lists;
-            return self.fail(format!(
-                "introspection lists nest deeper than {most} levels"
-            ));
-        }
-        self.lists_open += 1;
-        let result = step(self);
-        self.lists_open -= 1;
-        result
+    /// Runs a step inside of one more selection set.
+    fn deeper_asked<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.within("selectionSet", |binder| {
+            if binder.depth >= DEPTH_MAX {
+                return binder.fail(format!(
+                    "the operation nests deeper than {DEPTH_MAX} levels"
+                ));
+            }
+            binder.depth += 1;
+            let result = step(binder);
+            binder.depth -= 1;
+            result
+        })
     }
 
-    fn write_answer<'s>(
+    fn asked_below(
         &mut self,
-        answer: Answer<'s>,
         definition: &'a FieldDefinition,
         collected: &Collected<'a>,
-        writer: &mut Writer<'s>,
-    ) -> Result<()> {
+    ) -> Result<Option<Arc<Node>>> {
         let type_name = definition.ty.name();
-        let is_object = self.schema.object(type_name).is_some();
-        if is_object && !collected.has_selections() {
+        if self.schema.object(type_name).is_none() {
+            self.leaf(definition, collected)?;
+            return Ok(None);
+        }
+        if !collected.has_selections() {
             return self.within("selectionSet", |binder| {
                 binder.fail(format!("missing selection set for '{type_name}'"))
             });
         }
-        if !is_object {
-            self.leaf(definition, collected)?;
-        }
-        match answer {
-            Answer::Null => writer.out.push_str("null"),
-            Answer::Text(text) => push_text(&mut writer.out, &text),
-            Answer::Flag(flag) => writer.out.push_str(if flag { "true" } else { "false" }),
-            Answer::Names(names) => {
-                let names: Vec<_> = names.iter().map(|name| Json::from(*name)).collect();
-                writer.out.push_str(&Json::Array(names).to_string());
-            }
-            Answer::One(subject) => {
-                self.write_object(subject, type_name, &collected.selection_sets, writer)?;
-            }
-            Answer::Many(subjects) => {
-                writer.out.push('[');
-                for (position, subject) in subjects.into_iter().enumerate() {
-                    if position > 0 {
-                        writer.out.push(',');
-                    }
-                    self.write_object(subject, type_name, &collected.selection_sets, writer)?;
-                }
-                writer.out.push(']');
-            }
-        }
-        Ok(())
-    }
-}
-
-fn push_text(out: &mut String, text: &str) {
-    out.push_str(&Json::from(text).to_string());
-}
-
-fn text(text: Option<&Arc<str>>) -> Answer<'static> {
-    text.map_or(Answer::Null, |text| Answer::Text(text.to_string()))
-}
-
-fn answer<'a>(schema: &'a WholeSchema, subject: Subject<'a>, field: &str) -> Answer<'a> {
-    match subject {
-        Subject::Schema => schema_field(schema, field),
-        Subject::Named(ty) => named_field(schema, ty, field),
-        Subject::Wrapped(ty) => wrapped_field(schema, ty, field),
-        Subject::Field(name, definition) => field_field(schema, name, definition, field),
-        Subject::Input(name, definition) => input_field(schema, name, definition, field),
-        Subject::EnumValue(name, description) => match field {
-            "name" => Answer::Text(name.to_string()),
-            "description" => text(description),
-            "isDeprecated" => Answer::Flag(false),
-            _ => Answer::Null,
-        },
-        Subject::Directive(directive) => match field {
-            "name" => Answer::Text(directive.name.to_owned()),
-            "description" => Answer::Text(directive.description.to_owned()),
-            "locations" => Answer::Names(directive.locations),
-            "args" => Answer::Many(
-                directive
-                    .arguments
-                    .iter()
-                    .map(Subject::DirectiveArgument)
-                    .collect(),
-            ),
-            "isRepeatable" => Answer::Flag(false),
-            _ => Answer::Null,
-        },
-        Subject::DirectiveArgument(argument) => match field {
-            "name" => Answer::Text(argument.name.to_owned()),
-            "description" => argument
-                .description
-                .map_or(Answer::Null, |text| Answer::Text(text.to_owned())),
-            "type" => Answer::One(Subject::Builtin(argument.ty)),
-            "defaultValue" => argument
-                .default
-                .map_or(Answer::Null, |text| Answer::Text(text.to_owned())),
-            _ => Answer::Null,
-        },
-        Subject::Builtin(ty) => match (field, ty.strip_suffix('!')) {
-            ("kind", Some(_)) => Answer::Text("NON_NULL".to_owned()),
-            ("ofType", Some(inner)) => Answer::One(Subject::Builtin(inner)),
-            ("kind", None) => Answer::Text("SCALAR".to_owned()),
-            ("name", None) => Answer::Text(ty.to_owned()),
-            _ => Answer::Null,
-        },
-    }
-}
-
-fn schema_field<'a>(schema: &'a WholeSchema, field: &str) -> Answer<'a> {
-    match field {
-        "types" => Answer::Many(schema.types.values().map(Subject::Named).collect()),
-        "queryType" => schema
-            .types
-            .get(&schema.query_type)
-            .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty))),
-        "mutationType" => root_type(schema, schema.mutation_type.as_ref()),
-        "subscriptionType" => root_type(schema, schema.subscription_type.as_ref()),
-        "directives" => {
-            let shown = KNOWN.iter().filter(|directive| directive.is_shown);
-            Answer::Many(shown.map(Subject::Directive).collect())
-        }
-        _ => Answer::Null,
-    }
-}
-
-fn root_type<'a>(schema: &'a WholeSchema, name: Option<&GraphqlName>) -> Answer<'a> {
-    name.and_then(|name| schema.types.get(name))
-        .map_or(Answer::Null, |ty| Answer::One(Subject::Named(ty)))
-}
-
-fn named_field<'a>(schema: &'a WholeSchema, ty: &'a TypeDefinition, field: &str) -> Answer<'a> {
-    match (field, ty) {
-        ("kind", ty) => Answer::Text(
-            match ty {
-                TypeDefinition::Scalar(_) => "SCALAR",
-                TypeDefinition::Enum(_) => "ENUM",
-                TypeDefinition::InputObject(_) => "INPUT_OBJECT",
-                TypeDefinition::Object(_) => "OBJECT",
-                TypeDefinition::Interface(_) => "INTERFACE",
-            }
-            .to_owned(),
-        ),
-        ("name", ty) => Answer::Text(ty.name().to_string()),
-        ("description", ty) => text(ty.description()),
-        ("fields", TypeDefinition::Object(ty)) => fields(ty.fields.iter()),
-        ("fields", TypeDefinition::Interface(ty)) => fields(ty.fields.iter()),
-        ("interfaces", TypeDefinition::Object(ty)) => {
-            let interfaces = schema.interfaces_of(&ty.name);
-            named(schema, interfaces.map(|interface| &interface.name))
-        }
-        ("interfaces", TypeDefinition::Interface(_)) => Answer::Many(Vec::new()),
-        ("possibleTypes", TypeDefinition::Interface(ty)) => named(schema, ty.possible_types.iter()),
-        ("enumValues", TypeDefinition::Enum(ty)) => {
-            let mut values: Vec<_> = ty.values.iter().collect();
-            values.sort_by_key(|(name, _)| *name);
-            let values = values.into_iter();
-            Answer::Many(
-                values
-                    .map(|(name, value)| Subject::EnumValue(name, value.description.as_ref()))
-                    .collect(),
-            )
-        }
-        ("inputFields", TypeDefinition::InputObject(ty)) => inputs(ty.fields.iter()),
-        _ => Answer::Null,
-    }
-}
-
-fn fields<'a>(fields: impl Iterator<Item = (&'a GraphqlName, &'a FieldDefinition)>) -> Answer<'a> {
-    // The root's own introspection fields are implicit.
-    let mut fields: Vec<_> = fields
-        .filter(|(name, field)| {
-            !(matches!(field.meaning, FieldMeaning::Introspection)
-                && name.as_str().starts_with("__"))
-        })
-        .collect();
-    fields.sort_by_key(|(name, _)| *name);
-    Answer::Many(
-        fields
-            .into_iter()
-            .map(|(name, field)| Subject::Field(name, field))
-            .collect(),
-    )
-}
-
-/// Types by name, sorted.
-fn named<'a>(schema: &'a WholeSchema, names: impl Iterator<Item = &'a GraphqlName>) -> Answer<'a> {
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    let types = names.into_iter().filter_map(|name| schema.types.get(name));
-    Answer::Many(types.map(Subject::Named).collect())
-}
-
-fn inputs<'a>(
-    inputs: impl Iterator<Item = (&'a GraphqlName, &'a InputValueDefinition)>,
-) -> Answer<'a> {
-    let mut inputs: Vec<_> = inputs.collect();
-    inputs.sort_by_key(|(name, _)| *name);
-    Answer::Many(
-        inputs
-            .into_iter()
-            .map(|(name, input)| Subject::Input(name, input))
-            .collect(),
-    )
-}
-
-fn type_subject<'a>(schema: &'a WholeSchema, ty: &'a TypeRef) -> Answer<'a> {
-    match ty {
-        TypeRef::Named(name) => {
-            let ty = schema
-                .types
-                .get(name)
-                .expect("every mentioned type is in the schema");
-            Answer::One(Subject::Named(ty))
-        }
-        wrapped => Answer::One(Subject::Wrapped(wrapped)),
-    }
-}
-
-fn wrapped_field<'a>(schema: &'a WholeSchema, ty: &'a TypeRef, field: &str) -> Answer<'a> {
-    let (kind, inner) = match ty {
-        TypeRef::NonNull(inner) => ("NON_NULL", inner),
-        TypeRef::List(inner) => ("LIST", inner),
-        TypeRef::Named(_) => return Answer::Null,
-    };
-    match field {
-        "kind" => Answer::Text(kind.to_owned()),
-        "ofType" => type_subject(schema, inner),
-        _ => Answer::Null,
-    }
-}
-
-fn field_field<'a>(
-    schema: &'a WholeSchema,
-    name: &'a GraphqlName,
-    definition: &'a FieldDefinition,
-    field: &str,
-) -> Answer<'a> {
-    match field {
-        "name" => Answer::Text(name.to_string()),
-        "description" => text(definition.description.as_ref()),
-        "args" => inputs(definition.arguments.iter()),
-        "type" => type_subject(schema, &definition.ty),
-        "isDeprecated" => Answer::Flag(false),
-        _ => Answer::Null,
-    }
-}
-
-fn input_field<'a>(
-    schema: &'a WholeSchema,
-    name: &'a GraphqlName,
-    definition: &'a InputValueDefinition,
-    field: &str,
-) -> Answer<'a> {
-    match field {
-        "name" => Answer::Text(name.to_string()),
-        "description" => text(definition.description.as_ref()),
-        "type" => type_subject(schema, &definition.ty),
-        "defaultValue" => text(definition.default.as_ref()),
-        _ => Answer::Null,
+        let node = self.asked(type_name, &collected.selection_sets)?;
+        Ok(Some(Arc::new(node)))
     }
 }

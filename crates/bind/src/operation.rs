@@ -94,7 +94,6 @@ pub fn bind(
         assumed: HashSet::new(),
         seen: Seen::default(),
         depth: 0,
-        lists_open: 0,
     };
     let root = binder.root_type(kind)?;
     let mut allowed = RootFields::Many;
@@ -258,9 +257,7 @@ impl<'a> Binder<'a> {
                 let query = self.source_query(definition, RootKind::List, &access, collected)?;
                 Ok(RootValue::Source(source.clone(), Box::new(query)))
             }
-            FieldMeaning::Introspection => self
-                .introspection(definition, collected)
-                .map(RootValue::Constant),
+            FieldMeaning::Introspection => self.introspection(definition, collected),
             // Every other meaning is of fields below the root.
             _ => self.fail("this field cannot be selected here"),
         }

@@ -47,7 +47,7 @@ fn collect<'a>(
                 *streams += usize::from(matches!(**query, SourceQuery::Stream(_)));
             }
             RootValue::Namespace(inner) => collect(inner, (sources, streams))?,
-            RootValue::Constant(_) | RootValue::Mutation(..) => {
+            RootValue::Constant(_) | RootValue::Written(_) | RootValue::Mutation(..) => {
                 return Err(unsupported(
                     "Introspection at root field level is not supported over subscriptions",
                 ));

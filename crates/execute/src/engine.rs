@@ -25,7 +25,9 @@ use crate::rate::Rates;
 use crate::request::Statements;
 use crate::route::{self, RouteRequest};
 use crate::tagged::OperationTags;
-use crate::{Executed, GraphqlRequest, Live, Outside, Routes, Transport, heavy, mutation, run};
+use crate::{
+    Executed, GraphqlRequest, Live, Outside, Routes, Transport, heavy, mutation, run, written,
+};
 
 /// Everything a request needs, at one schema generation; replaced as a whole.
 #[derive(Default)]
@@ -189,12 +191,19 @@ impl Engine {
     }
 
     /// The same as [`Self::graphql`] for transports that can send an answer in parts: a large list begins to go out
-    /// while its rows still arrive.
+    /// while its rows still arrive, and a large schema while its types are made.
     pub async fn stream(&self, session: &Session, request: &GraphqlRequest) -> Result<Streamed> {
         let snapshot = self.snapshot.load_full();
         let limit = TimeLimit::of(&snapshot, session);
         let prepared = self.prepare(&snapshot, session, request)?;
         let (plan, variables) = &prepared;
+        if written::is_all(plan) {
+            return Ok(Streamed {
+                data: Box::pin(written::start(Arc::clone(plan), limit)).await?,
+                kind: plan.kind.into(),
+                statements: Statements::of(Arc::clone(plan)),
+            });
+        }
         let Some(step) = parts::step(plan) else {
             let running = self.run_prepared(&snapshot, session, request, prepared);
             return within(limit, running).await?.into_streamed();

@@ -19,6 +19,7 @@ mod request;
 mod route;
 mod run;
 mod tagged;
+mod written;
 
 pub use caller::Caller;
 pub use engine::{AllowListMode, Engine, EngineOptions, Hints, Mutations, Snapshot, Started};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use graphloom_bind::{VariableRules, evaluate};
 use graphloom_ir::{
     Assumption, BoundOperation, Observed, OperationKind, Premise, RootField, RootValue, TypedValue,
-    Value,
+    Value, Written,
 };
 use graphloom_plan::{Delivery, ResultShape, plan_for};
 use graphloom_sql::Effects;
@@ -43,6 +43,7 @@ pub(crate) struct RootPlan {
 #[derive(Debug)]
 pub(crate) enum RootPlanValue {
     Constant(Arc<str>),
+    Written(Written),
     Namespace(Vec<RootPlan>),
     Statement(StatementStep),
     Mutation(Box<MutationStep>),
@@ -170,7 +171,9 @@ impl OperationPlan {
         collect(&self.roots, &mut |root| match &root.value {
             RootPlanValue::Statement(step) => sources.push(&step.source),
             RootPlanValue::Mutation(step) => sources.push(&step.source),
-            RootPlanValue::Constant(_) | RootPlanValue::Namespace(_) => {}
+            RootPlanValue::Constant(_)
+            | RootPlanValue::Written(_)
+            | RootPlanValue::Namespace(_) => {}
         });
         sources.dedup();
         sources
@@ -211,6 +214,8 @@ impl OperationPlan {
             size += 256 + root.key.len();
             match &root.value {
                 RootPlanValue::Constant(text) => size += text.len(),
+                // What was asked; it is of the order of the document, which counts by itself.
+                RootPlanValue::Written(_) => size += 4096,
                 RootPlanValue::Statement(step) => {
                     size += step.statement.text().len() + 256 * step.parameters.len();
                     size += match &step.result {
@@ -255,7 +260,7 @@ fn collect<'a>(roots: &'a [RootPlan], visit: &mut impl FnMut(&'a RootPlan)) {
 fn tag(roots: &mut [RootPlan], tags: &impl Fn(&SourceName, &str) -> Option<FieldTags>) {
     for root in roots {
         match &mut root.value {
-            RootPlanValue::Constant(_) => {}
+            RootPlanValue::Constant(_) | RootPlanValue::Written(_) => {}
             RootPlanValue::Namespace(inner) => tag(inner, tags),
             RootPlanValue::Statement(step) => {
                 if let Some(tags) = tags(&step.source, &root.key) {
@@ -279,6 +284,7 @@ fn root_plans(roots: &[RootField], delivery: Delivery) -> Vec<RootPlan> {
 fn root_plan(root: &RootField, delivery: Delivery) -> RootPlan {
     let value = match &root.value {
         RootValue::Constant(text) => RootPlanValue::Constant(text.clone()),
+        RootValue::Written(text) => RootPlanValue::Written(text.clone()),
         RootValue::Namespace(roots) => RootPlanValue::Namespace(root_plans(roots, delivery)),
         RootValue::Mutation(source, root) => {
             let step = MutationStep::of_root(source, root);

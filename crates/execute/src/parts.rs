@@ -1,4 +1,4 @@
-//! Large answers, in parts: a list is written while its rows arrive.
+//! Large answers, in parts: a list is written while its rows arrive, and a schema while it is read (`written.rs`).
 //!
 //! A task of its own reads the rows, so that Postgres, we and the client's socket work at the same time; it waits when
 //! the client does not take what is there, and with it Postgres. An answer that turns out small is one text after
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::guard::TimeLimit;
 use crate::operation::{OperationPlan, StatementStep, StepParameters};
 use crate::run::RowWriter;
-use crate::{Executed, RequestKind, Statements, run};
+use crate::{Executed, RequestKind, Statements, run, written};
 
 /// An answer up to this size is sent as a whole.
 const WHOLE_BYTES_MAX: usize = 256 << 10;
@@ -106,7 +106,7 @@ pub(crate) struct Large {
 
 /// The statement of such a query; `None` if all of the answer is needed at once, or is known to be here soon.
 pub(crate) fn step(plan: &OperationPlan) -> Option<&StatementStep> {
-    if plan.kind != OperationKind::Query || plan.live.is_some() {
+    if plan.kind != OperationKind::Query || plan.live.is_some() || written::is_in(plan) {
         return None;
     }
     match plan.steps().as_slice() {
@@ -115,40 +115,94 @@ pub(crate) fn step(plan: &OperationPlan) -> Option<&StatementStep> {
     }
 }
 
-impl Large {
-    /// Begins, and waits until there is enough to tell how large the answer is.
-    pub(crate) async fn start(self) -> Result<Data> {
-        let (sender, mut rest) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(self.run(sender));
-        match rest.recv().await {
-            Some(Part::More(first)) => Ok(Data::Parts(Parts {
-                first: Some(first),
-                rest: Some(rest),
-            })),
-            Some(Part::End(whole)) => whole.map(Data::Whole),
-            None => Err(Error::unexpected("the answer was cut off")),
+/// Begins to write an answer in a task of its own, and waits until there is enough to tell how large it is.
+pub(crate) async fn start<W>(
+    limit: Option<TimeLimit>,
+    write: impl FnOnce(Sender) -> W,
+) -> Result<Data>
+where
+    W: Future<Output = Result<Bytes>> + Send + 'static,
+{
+    let (parts, mut rest) = mpsc::channel(WAITING_MAX);
+    let writing = write(Sender {
+        parts: parts.clone(),
+        state: State::Whole,
+    });
+    tokio::spawn(run(writing, parts, limit));
+    match rest.recv().await {
+        Some(Part::More(first)) => Ok(Data::Parts(Parts {
+            first: Some(first),
+            rest: Some(rest),
+        })),
+        Some(Part::End(whole)) => whole.map(Data::Whole),
+        None => Err(Error::unexpected("the answer was cut off")),
+    }
+}
+
+async fn run(
+    writing: impl Future<Output = Result<Bytes>>,
+    parts: mpsc::Sender<Part>,
+    limit: Option<TimeLimit>,
+) {
+    let writing = async {
+        match limit {
+            None => writing.await,
+            Some(limit) => timeout(limit.duration(), writing)
+                .await
+                .unwrap_or_else(|_| Err(limit.error())),
+        }
+    };
+    let end = tokio::select! {
+        end = writing => end,
+        // Nobody is there any more.
+        () = parts.closed() => return,
+    };
+    // The receiver may have gone meanwhile.
+    drop(timeout(STALL_MAX, parts.send(Part::End(end))).await);
+}
+
+/// Where parts go.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    parts: mpsc::Sender<Part>,
+    state: State,
+}
+
+impl Sender {
+    /// How large a part is before it goes out.
+    pub(crate) fn part_bytes(&self) -> usize {
+        match self.state {
+            State::Whole => WHOLE_BYTES_MAX,
+            State::InParts | State::Stalled => PART_BYTES,
         }
     }
 
-    async fn run(self, parts: mpsc::Sender<Part>) {
-        let writing = async {
-            match self.limit {
-                None => self.write(&parts).await,
-                Some(limit) => timeout(limit.duration(), self.write(&parts))
-                    .await
-                    .unwrap_or_else(|_| Err(limit.error())),
+    /// Sends what is there, and waits until there is room for more.
+    pub(crate) async fn send(&mut self, text: &mut Vec<u8>) -> Result<()> {
+        let room = Vec::with_capacity(PART_BYTES + PART_BYTES / 8);
+        let part = std::mem::replace(text, room);
+        let sent = timeout(STALL_MAX, self.parts.send(Part::More(part.into()))).await;
+        match sent {
+            Ok(Ok(())) => {
+                self.state = State::InParts;
+                Ok(())
             }
-        };
-        let end = tokio::select! {
-            end = writing => end,
-            // Nobody is there any more.
-            () = parts.closed() => return,
-        };
-        // The receiver may have gone meanwhile.
-        drop(timeout(STALL_MAX, parts.send(Part::End(end))).await);
+            _ => {
+                self.state = State::Stalled;
+                Err(Error::unexpected("the client takes nothing"))
+            }
+        }
+    }
+}
+
+impl Large {
+    /// Begins, and waits until there is enough to tell how large the answer is.
+    pub(crate) async fn start(self) -> Result<Data> {
+        let limit = self.limit;
+        start(limit, |sender| self.write(sender)).await
     }
 
-    async fn write(&self, parts: &mpsc::Sender<Part>) -> Result<Bytes> {
+    async fn write(self, sender: Sender) -> Result<Bytes> {
         let failed = |error: PgError| error.to_error(Purpose::Operation);
         let Some(step) = step_of(&self.plan) else {
             return Err(Error::unexpected("the plan is no list"));
@@ -158,9 +212,8 @@ impl Large {
         };
         let [before, after] = run::around(&self.plan);
         let mut writer = Writer {
-            parts,
+            sender,
             rows: RowWriter::list_after(shape, &before),
-            state: State::Whole,
         };
         let mut tries = 0;
         loop {
@@ -172,7 +225,7 @@ impl Large {
                 Err(error)
                     if error.is_connection_error()
                         && tries == 1
-                        && writer.state == State::Whole =>
+                        && writer.sender.state == State::Whole =>
                 {
                     writer.rows = RowWriter::list_after(shape, &before);
                 }
@@ -199,10 +252,9 @@ fn step_of(plan: &OperationPlan) -> Option<&StatementStep> {
 
 /// Writes rows as objects, and passes on what is written.
 struct Writer<'a> {
-    parts: &'a mpsc::Sender<Part>,
+    sender: Sender,
     /// What is not passed on yet.
     rows: RowWriter<'a>,
-    state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,27 +269,18 @@ enum State {
 
 impl RowSink for Writer<'_> {
     fn row(&mut self, row: &RawRow) -> Result<(), PgError> {
-        if self.state == State::Stalled {
+        if self.sender.state == State::Stalled {
             return Err(PgError::unexpected("the client takes nothing"));
         }
         self.rows.row(row)
     }
 
     fn is_full(&self) -> bool {
-        let most = match self.state {
-            State::Whole => WHOLE_BYTES_MAX,
-            State::InParts | State::Stalled => PART_BYTES,
-        };
-        self.rows.text.len() >= most
+        self.rows.text.len() >= self.sender.part_bytes()
     }
 
     async fn room(&mut self) {
-        let room = Vec::with_capacity(PART_BYTES + PART_BYTES / 8);
-        let part = std::mem::replace(&mut self.rows.text, room);
-        let sent = timeout(STALL_MAX, self.parts.send(Part::More(part.into()))).await;
-        self.state = match sent {
-            Ok(Ok(())) => State::InParts,
-            _ => State::Stalled,
-        };
+        // The next row finds out that there is none.
+        drop(self.sender.send(&mut self.rows.text).await);
     }
 }

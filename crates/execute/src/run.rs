@@ -4,6 +4,7 @@
 //! one (`encode.rs`).
 
 use std::collections::HashMap;
+use std::vec;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -12,10 +13,10 @@ use graphloom_pg::{Connection, PgError, Pool, Purpose, RawRow, RowSink, Statemen
 use graphloom_plan::{ObjectShape, ResultShape};
 use graphloom_vocab::{JsonObject, Result, Session, SourceName};
 
-use crate::encode;
 use crate::operation::{
     OperationPlan, RootPlan, RootPlanValue, StatementStep, StepParameters, text,
 };
+use crate::{encode, written};
 
 /// Most root fields of one request that are asked for at once.
 const AT_ONCE_MAX: usize = 8;
@@ -37,6 +38,10 @@ pub(crate) async fn run(
         }
         (steps, parameters) => Box::pin(run_all(steps, parameters, pools, request_id)).await?,
     };
+    if written::is_in(plan) {
+        let texts = Box::pin(written::texts(plan)).await?;
+        return Ok(assemble_with(plan, results, texts));
+    }
     Ok(assemble(plan, results))
 }
 
@@ -83,35 +88,50 @@ pub(crate) fn around(plan: &OperationPlan) -> [Vec<u8>; 2] {
 
 /// The `data` object, given the results of all statements in order.
 pub(crate) fn assemble(plan: &OperationPlan, results: Vec<Option<Bytes>>) -> Bytes {
+    assemble_with(plan, results, Vec::new())
+}
+
+/// The same with texts that needed no statement, in order.
+fn assemble_with(plan: &OperationPlan, results: Vec<Option<Bytes>>, texts: Vec<Bytes>) -> Bytes {
     // One root field is the common case: no reason to grow the buffer.
-    let size = results.iter().flatten().map(Bytes::len).sum::<usize>();
-    let mut out = BytesMut::with_capacity(size + 64 * plan.roots.len() + 2);
-    let mut results = results.into_iter();
-    write(&plan.roots, &mut results, &mut out);
+    let sizes = results.iter().flatten().chain(&texts).map(Bytes::len);
+    let mut out = BytesMut::with_capacity(sizes.sum::<usize>() + 64 * plan.roots.len() + 2);
+    let mut values = Values {
+        results: results.into_iter(),
+        texts: texts.into_iter(),
+    };
+    write(&plan.roots, &mut values, &mut out);
     out.freeze()
 }
 
-fn write(
-    roots: &[RootPlan],
-    results: &mut impl Iterator<Item = Option<Bytes>>,
-    out: &mut BytesMut,
-) {
+/// What root fields are, each kind in order.
+struct Values {
+    results: vec::IntoIter<Option<Bytes>>,
+    texts: vec::IntoIter<Bytes>,
+}
+
+fn write(roots: &[RootPlan], values: &mut Values, out: &mut BytesMut) {
     out.put_u8(b'{');
     for (position, root) in roots.iter().enumerate() {
         if position > 0 {
             out.put_u8(b',');
         }
         out.put_slice(root.key_text.as_bytes());
-        match &root.value {
-            RootPlanValue::Constant(text) => out.put_slice(text.as_bytes()),
-            RootPlanValue::Namespace(inner) => write(inner, results, out),
-            RootPlanValue::Statement(_) | RootPlanValue::Mutation(_) => {
-                match results.next().flatten() {
-                    Some(json) => out.put_slice(&json),
-                    None => out.put_slice(b"null"),
-                }
+        let value = match &root.value {
+            RootPlanValue::Constant(text) => {
+                out.put_slice(text.as_bytes());
+                continue;
             }
-        }
+            RootPlanValue::Namespace(inner) => {
+                write(inner, values, out);
+                continue;
+            }
+            RootPlanValue::Written(_) => values.texts.next(),
+            RootPlanValue::Statement(_) | RootPlanValue::Mutation(_) => {
+                values.results.next().flatten()
+            }
+        };
+        out.put_slice(value.as_deref().unwrap_or(b"null"));
     }
     out.put_u8(b'}');
 }

@@ -1,4 +1,4 @@
-//! Large lists go out in parts while their rows arrive: nothing is held back, an answer that fails half-way has no end,
+//! Large lists go out in parts while their rows arrive, and large schemas while their types are made: nothing is held back, an answer that fails half-way has no end,
 //! and a client that stops reading makes Postgres wait, or lets go of it.
 
 #![allow(clippy::unwrap_used, reason = "tests fail loudly")]
@@ -51,7 +51,14 @@ fn world() -> World {
 
 impl World {
     fn ask(&self, view: &str, headers: &str) -> TcpStream {
-        let body = json!({ "query": format!("{{ {view} {{ id body }} }}") }).to_string();
+        self.post(
+            &json!({ "query": format!("{{ {view} {{ id body }} }}") }),
+            headers,
+        )
+    }
+
+    fn post(&self, body: &Value, headers: &str) -> TcpStream {
+        let body = body.to_string();
         let mut socket = TcpStream::connect(("127.0.0.1", self.server.port())).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_mins(1)))
@@ -68,17 +75,21 @@ impl World {
 
     /// Head and body as they came, up to the end of the connection.
     fn answer(&self, view: &str, headers: &str) -> (String, Vec<u8>) {
-        let mut answer = Vec::new();
-        match self.ask(view, headers).read_to_end(&mut answer) {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
-            Err(error) => panic!("{error}"),
-        }
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-        let end = end.expect("a head");
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-        (head.to_lowercase(), answer[end + 4..].to_vec())
+        read(self.ask(view, headers))
     }
+}
+
+fn read(mut socket: TcpStream) -> (String, Vec<u8>) {
+    let mut answer = Vec::new();
+    match socket.read_to_end(&mut answer) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}"),
+    }
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.expect("a head");
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    (head.to_lowercase(), answer[end + 4..].to_vec())
 }
 
 /// The bytes in chunks, and whether their end was among them.
@@ -165,6 +176,48 @@ fn a_client_that_stops_reading_holds_postgres_up_and_lets_go_of_it() {
     wait_for("the statement to be cancelled", || {
         world.data.query(HUGE).unwrap().is_empty()
     });
+}
+
+#[test]
+fn a_large_schema_goes_out_in_parts() {
+    let world = world();
+    let tables: Vec<_> = (0..50).map(|at| format!("table_{at}")).collect();
+    let create = tables.iter();
+    let create =
+        create.map(|name| format!("CREATE TABLE {name} (id int PRIMARY KEY, at timestamptz);"));
+    world.data.run(&create.collect::<String>()).unwrap();
+    let track: Vec<_> = tables.iter().map(|name| json!({ "table": name })).collect();
+    let track = json!({"type": "pg_track_tables", "args": {"tables": track}});
+    world.server.command(&[], &track).unwrap();
+    let schema = "__schema { queryType { name } types { kind name description
+        fields { name args { name type { kind name ofType { name } } } } inputFields { name } enumValues { name } } }";
+    let query = json!({ "query": format!("{{ __typename {schema} }}") });
+
+    let (head, body) = read(world.post(&query, ""));
+    assert!(head.contains("transfer-encoding: chunked"), "{head}");
+    let (parts, has_end) = unchunked(&body);
+    assert!(has_end);
+    // All of it at once, as one request of a batch, and beside rows of a table.
+    let (head, batch) = read(world.post(&json!([query]), ""));
+    assert!(head.contains("content-length"), "{head}");
+    let text = String::from_utf8(parts).unwrap();
+    assert!(String::from_utf8(batch).unwrap() == format!("[{text}]"));
+    let mixed = json!({ "query": format!("{{ table_7 {{ id }} {schema} table_8 {{ id }} }}") });
+    let (_, mixed) = read(world.post(&mixed, ""));
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    let mut expected = json!({"table_7": [], "table_8": []});
+    expected["__schema"] = shown["data"]["__schema"].clone();
+    let mixed: Value = serde_json::from_slice(&mixed).unwrap();
+    assert!(mixed["data"] == expected);
+
+    // What is asked wrongly is an error, not half an answer.
+    let wrong = json!({ "query": "{ __schema { types { name fields { name type { nope } } } } }" });
+    let (_, wrong) = read(world.post(&wrong, ""));
+    let wrong: Value = serde_json::from_slice(&wrong).unwrap();
+    assert_eq!(
+        wrong["errors"][0]["message"],
+        "field 'nope' not found in type: '__Type'"
+    );
 }
 
 fn wait_for(what: &str, is_there: impl Fn() -> bool) {

@@ -27,6 +27,7 @@ mod value;
 mod webhook;
 mod write;
 mod write_grant;
+mod written;
 
 pub use call::{ArgumentValue, FunctionArgument, FunctionCall, NativePart, NativeStatement, Rows};
 pub use condition::{
@@ -63,3 +64,4 @@ pub use write_grant::{
     DeleteGrant, DeleteTarget, InsertGrant, InsertTarget, Preset, Reference, UpdateGrant,
     UpdateTarget, WritableColumn,
 };
+pub use written::{Progress, Text, Writing, Written};

@@ -6,7 +6,7 @@ use graphloom_vocab::{ErrorPath, SourceName};
 
 use crate::{
     AggregateSelect, ArgumentsWebhook, ConnectionSelect, Direction, Expectation, GrantedColumn,
-    Mutation, Premise, TableSelect, TypedValue,
+    Mutation, Premise, TableSelect, TypedValue, Written,
 };
 
 /// A whole operation.
@@ -47,6 +47,8 @@ pub struct RootField {
 pub enum RootValue {
     /// A JSON text known without any database: `__typename`, introspection, placeholders.
     Constant(Arc<str>),
+    /// The same, and it is written when it is wanted, since it may be large: introspection.
+    Written(Written),
     /// A source's namespace: an object of further root fields.
     Namespace(Vec<RootField>),
     /// Rows of a source.

@@ -290,7 +290,8 @@ fn object(context: &mut Context, roots: &[ir::RootField]) -> Expr {
                     vec![Expr::subselect(select), Expr::text("null")],
                 )
             }
-            ir::RootValue::Mutation(..) => Expr::text("null"),
+            // No subscription has such a field.
+            ir::RootValue::Mutation(..) | ir::RootValue::Written(_) => Expr::text("null"),
         });
     }
     text.push('}');

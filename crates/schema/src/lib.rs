@@ -38,7 +38,10 @@ pub use inherit::role_cycles;
 pub use naming::{Naming, NamingConvention};
 pub use native::{LogicalModelInfo, NativeQueryInfo, NativeRelationshipInfo};
 pub use relationship::{RelationshipInfo, RelationshipKind};
-pub use role::{RoleSchema, SchemaKind, SchemaVariant, Whole, WholeSchema};
+pub use role::{
+    Listed, ListedTypes, Listing, Reading, RoleSchema, SchemaKind, SchemaVariant, Whole,
+    WholeSchema,
+};
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
 pub use scalar::{output, scalar_name};
 pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings};

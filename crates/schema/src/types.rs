@@ -659,6 +659,17 @@ impl TypeDefinition {
         }
     }
 
+    /// Its kind, as introspection spells it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Scalar(_) => "SCALAR",
+            Self::Enum(_) => "ENUM",
+            Self::InputObject(_) => "INPUT_OBJECT",
+            Self::Object(_) => "OBJECT",
+            Self::Interface(_) => "INTERFACE",
+        }
+    }
+
     /// The type's description.
     pub fn description(&self) -> Option<&Arc<str>> {
         match self {

@@ -24,7 +24,7 @@ pub(crate) fn audit(cache: &SchemaCache, role: &RoleName, operation: &BoundOpera
 fn roots(cache: &SchemaCache, role: &RoleName, fields: &[RootField]) {
     for root in fields {
         match &root.value {
-            RootValue::Constant(_) => {}
+            RootValue::Constant(_) | RootValue::Written(_) => {}
             RootValue::Mutation(source, root) => {
                 let source = &cache.sources[source];
                 Audit { source, role }.mutation(&root.mutation);

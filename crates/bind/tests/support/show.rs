@@ -46,6 +46,10 @@ fn roots(
     for root in fields {
         match &root.value {
             RootValue::Constant(json) => writeln!(out, "{} = {json}", root.key).unwrap(),
+            RootValue::Written(text) => {
+                let json = String::from_utf8(text.whole()?).unwrap();
+                writeln!(out, "{} = {json}", root.key).unwrap();
+            }
             RootValue::Namespace(inner) => {
                 writeln!(out, "{} {{", root.key).unwrap();
                 roots(inner, session, variables, out)?;

@@ -1,8 +1,8 @@
 //! One role's GraphQL schema: types with meanings, made from the role's grants alone.
 //!
 //! Each table's types are made in `table.rs`, `condition.rs`, `order.rs` and `aggregate.rs`. A role's schema
-//! makes them when a document first asks for one of them (`parts.rs`); all of them at once are made for
-//! introspection alone (`whole.rs`) and not kept, since they may be many.
+//! makes them when a document first asks for one of them (`parts.rs`). Introspection reads them one after another
+//! (`listed.rs`); all of them at once (`whole.rs`) are made where parts cannot be, since they may be many.
 
 mod aggregate;
 mod comparison;
@@ -11,6 +11,7 @@ mod extended;
 mod function;
 mod group;
 mod introspection;
+mod listed;
 mod mutation;
 mod native;
 mod order;
@@ -33,6 +34,7 @@ use graphloom_ir::SelectGrant;
 use graphloom_vocab::{BackendOnly, GraphqlName, QualifiedTable, RoleName, SourceName};
 use indexmap::IndexMap;
 
+pub use self::listed::{Listed, ListedTypes, Listing, Reading};
 use self::parts::Parts;
 pub(crate) use self::places::Places;
 pub use self::whole::{Whole, WholeSchema};
@@ -93,9 +95,9 @@ pub struct RoleSchema {
 #[derive(Debug)]
 enum Kept {
     /// All of them.
-    Whole(Box<WholeSchema>),
+    Whole(Arc<WholeSchema>),
     /// Those that were asked for.
-    Parts(Box<Parts>),
+    Parts(Arc<Parts>),
 }
 
 /// What a role's schema is made of.
@@ -117,10 +119,10 @@ impl RoleSchema {
             SchemaKind::Standard => Parts::new(&of, places),
         };
         let (roots, types) = match parts {
-            Some(parts) => (parts.roots(), Kept::Parts(Box::new(parts))),
+            Some(parts) => (parts.roots(), Kept::Parts(Arc::new(parts))),
             None => {
                 let whole = WholeSchema::build(&of);
-                (whole.roots(), Kept::Whole(Box::new(whole)))
+                (whole.roots(), Kept::Whole(Arc::new(whole)))
             }
         };
         let [query_type, mutation_type, subscription_type] = roots;

@@ -3,7 +3,8 @@
 //! A [`Part`] is what one table brings: types of its own, root fields, and types that any table may bring
 //! (`String_comparison_exp`), which stay in the part that was made first. One more part holds the root types,
 //! functions and native queries. Parts are never dropped, so that what was lent stays good.
-//! Which table to look at is asked of `places.rs`; all types at once are made in `whole.rs`.
+//! Which table to look at is asked of `places.rs`; all types at once are made in `whole.rs`,
+//! one after another in `listed.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -31,10 +32,10 @@ enum Place {
 
 /// What a table brings, or what is no table's.
 #[derive(Debug, Default)]
-struct Part {
-    types: HashMap<GraphqlName, TypeDefinition>,
+pub(super) struct Part {
+    pub(super) types: HashMap<GraphqlName, TypeDefinition>,
     /// Of the roots of queries, mutations and subscriptions.
-    roots: [Fields; 3],
+    pub(super) roots: [Fields; 3],
 }
 
 /// The root types, in the order of [`Part::roots`].
@@ -46,14 +47,14 @@ const SUBSCRIPTION: usize = 2;
 #[derive(Debug)]
 pub(super) struct Parts {
     of: Ingredients,
-    places: Arc<Places>,
+    pub(super) places: Arc<Places>,
     /// By source.
     grants: Vec<Arc<Grants>>,
     /// Input types that would have no fields.
     dropped: HashSet<GraphqlName>,
-    common: Part,
+    pub(super) common: Part,
     /// The types that tables have root fields in: which root, and which source if it is a namespace.
-    root_types: HashMap<GraphqlName, (usize, Option<usize>)>,
+    pub(super) root_types: HashMap<GraphqlName, (usize, Option<usize>)>,
     tables: Vec<OnceLock<Part>>,
     /// Where the types are that were made.
     made: RwLock<HashMap<GraphqlName, Place>>,
@@ -162,7 +163,7 @@ impl Parts {
         })
     }
 
-    fn source(&self, at: usize) -> &SourceInfo {
+    pub(super) fn source(&self, at: usize) -> &SourceInfo {
         &self.of.sources[at]
     }
 
@@ -171,7 +172,8 @@ impl Parts {
         &self.source(source_at).tables[table_at]
     }
 
-    fn make_table(&self, at: Position) -> Part {
+    /// What a table brings, made anew.
+    pub(super) fn make_table(&self, at: Position) -> Part {
         let (mut types, mut roots) = self.bare_table(at);
         let (source_at, _) = self.places.tables[at];
         self.complete(source_at, &mut types, &mut roots);
