@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 
 use crate::cache::Statement;
 use crate::error::{PgError, PgErrorKind, StatementContext, ends_session};
+use crate::heard::Heard;
 use crate::pool::Place;
 use crate::rows::{self, RawRow, RowSink};
 use crate::session::{Retry, Session};
@@ -202,17 +203,17 @@ impl Connection {
     }
 
     /// Waits for a notification on a channel that the session listens on. Several that come in between are
-    /// one; fails when the session ends.
-    pub async fn notified(&mut self) -> Result<(), PgError> {
+    /// told together; fails when the session ends.
+    pub async fn notified(&mut self) -> Result<Heard, PgError> {
         let session = &self.held().session;
         if !session.is_closed() {
-            session.heard.notified().await;
+            session.ear.woken().await;
         }
         match session.is_closed() {
             true => Err(PgError::new(PgErrorKind::Closed(
                 "nobody can be listened to on a session that has ended".to_owned(),
             ))),
-            false => Ok(()),
+            false => Ok(session.ear.take()),
         }
     }
 

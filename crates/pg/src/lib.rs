@@ -13,6 +13,7 @@ mod cache;
 mod connect;
 mod connection;
 mod error;
+mod heard;
 mod introspect;
 mod lanes;
 mod options;
@@ -36,6 +37,7 @@ pub use connection::Connection;
 pub use error::{
     ConnectFailure, ConnectReason, DatabaseError, PgError, PgErrorKind, StatementContext,
 };
+pub use heard::Heard;
 pub use introspect::{
     EnumRows, Scope, Touched, introspect, introspect_enum_rows, introspect_functions,
     introspect_named_types, introspect_table_names, introspect_tables, introspect_touched,

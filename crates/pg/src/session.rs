@@ -15,13 +15,13 @@ use graphloom_catalog::ResultColumn;
 use graphloom_vocab::ColumnName;
 use postgres_types::Type;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::cache::{Statement, StatementCache};
 use crate::error::{PgError, PgErrorKind, chain};
+use crate::heard::Ear;
 use crate::pool::StatementMode;
 use crate::sqlstate::SqlState;
 use crate::transaction::{AccessMode, Isolation, begin_statement};
@@ -52,8 +52,8 @@ pub(crate) struct Session {
     /// Why the driver stopped, once it did.
     ended: Arc<OnceLock<String>>,
     driver: AbortHandle,
-    /// Woken when Postgres sends a notification, and when the session ends.
-    pub(crate) heard: Arc<Notify>,
+    /// What others say.
+    pub(crate) ear: Arc<Ear>,
 }
 
 /// What is needed to cancel a session's statement from elsewhere.
@@ -98,8 +98,8 @@ impl Session {
         let version = connection.parameter("server_version").unwrap_or_default();
         let server_version_num = version_num(version);
         let ended = Arc::new(OnceLock::new());
-        let heard = Arc::new(Notify::new());
-        let driver = drive(connection, (Arc::clone(&ended), Arc::clone(&heard)));
+        let ear = Arc::new(Ear::default());
+        let driver = drive(connection, (Arc::clone(&ended), Arc::clone(&ear)));
         let driver = tokio::spawn(driver).abort_handle();
         let capacity = match settings.mode {
             StatementMode::Prepared { cached_max } => cached_max,
@@ -120,7 +120,7 @@ impl Session {
             last_result_ns: AtomicU64::new(0),
             ended,
             driver,
-            heard,
+            ear,
         }
     }
 
@@ -373,13 +373,13 @@ fn is_stale(error: &PgError) -> bool {
 }
 
 /// Moves bytes until the session ends. Notices are dropped (`client_min_messages` keeps them to
-/// warnings); of notifications only that there was one is told.
+/// warnings); of notifications the payloads are kept.
 ///
 /// It lets the tasks that are ready go first, each time it is woken: what they send goes out together, in one system
 /// call that wakes Postgres once. The runtime would have it run right behind the first of them.
 async fn drive<S, T>(
     mut connection: tokio_postgres::Connection<S, T>,
-    (ended, heard): (Arc<OnceLock<String>>, Arc<Notify>),
+    (ended, ear): (Arc<OnceLock<String>>, Arc<Ear>),
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
@@ -395,7 +395,7 @@ async fn drive<S, T>(
             connection.poll_message(cx)
         });
         match message.await {
-            Some(Ok(AsyncMessage::Notification(_))) => heard.notify_one(),
+            Some(Ok(AsyncMessage::Notification(said))) => ear.hear(said.payload()),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 // The first reason stays.
@@ -407,7 +407,7 @@ async fn drive<S, T>(
     }
     // The client is closed with the connection, before whoever listens looks.
     drop(connection);
-    heard.notify_one();
+    ear.wake();
 }
 
 /// `15.18 (Debian 15.18-1)` → `150018`, `9.6.24` → `90624`, `17beta1` → `170000`.

@@ -34,13 +34,16 @@ pub async fn export(
     Ok(format!("{}\n", metadata.to_json()))
 }
 
-/// `clean`: removes the catalog, with the metadata and all events, from the metadata database.
+/// `clean`: removes the catalog, with the metadata and all events, from the metadata database, and the triggers that
+/// tell subscriptions of changes.
 pub async fn clean(
     line: &CommandLine,
     environment: &HashMap<String, String>,
 ) -> Result<String, Fatal> {
     let (_, pool) = open(line, environment)?;
     graphloom_store::clean(&pool).await.map_err(store_error)?;
+    // Where the metadata's database is a source, too. That they cannot be removed is no reason to fail: they do nothing.
+    graphloom_subscribe::remove_change_signals(&pool).await.ok();
     Ok("successfully cleaned graphql-engine related data\n".to_owned())
 }
 

@@ -12,6 +12,7 @@ use graphloom_admin::Changes;
 use graphloom_auth::AuthConfig;
 use graphloom_execute::{AllowListMode, DocumentLimits, OperationLimits};
 use graphloom_outbound::Client;
+use graphloom_subscribe::ChangeSignals;
 
 use crate::cors::Cors;
 use crate::log::{Level, LogFormat, LogType};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub trust_native_queries: bool,
     /// Whether commands may change the metadata.
     pub changes: Changes,
+    /// In which sources triggers tell subscriptions of changes.
+    pub change_signals: ChangeSignals,
 }
 
 /// Where to listen, and how much of a client is borne.

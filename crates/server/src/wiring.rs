@@ -15,13 +15,13 @@ use graphloom_schema::{
     Settings as SchemaSettings,
 };
 use graphloom_store::{InstanceId, Origin, Store, Upgrade};
-use graphloom_subscribe::{Hub, Observer, Options, Polling};
+use graphloom_subscribe::{ChangeSignals, Hub, Observer, Options, Polling, remove_change_signals};
 use graphloom_vocab::{Internal, Json};
 use serde_json::json;
 
 use crate::log::{Level, LogType, Logs};
 use crate::services::{Services, Wired};
-use crate::settings::{DatabaseSettings, InternalErrors, Reported, Settings, UrlOrigin};
+use crate::settings::{DatabaseSettings, InternalErrors, Settings, UrlOrigin};
 use crate::startup::Fatal;
 
 /// Most connections to the metadata database: one writes at a time, and the rest only look.
@@ -62,8 +62,14 @@ pub async fn wire(
     let info = json!({ "resource_version": admin.resource_version() });
     logs.startup(Level::Info, "metadata", info);
     let observed = logs.clone();
-    let observer: Observer = Arc::new(move |report| observed.poll(report));
-    let hub = Hub::new(polling(&settings.http.reported), Some(observer));
+    let observer: Observer = Arc::new(move |event| observed.live(event));
+    let hub = Hub::new(subscriptions(settings), Some(observer));
+    if settings.changes != Changes::ReadOnly {
+        tokio::spawn(tidy_up(
+            Arc::clone(&engine),
+            settings.change_signals.clone(),
+        ));
+    }
     Ok(Arc::new(Wired { engine, admin, hub }))
 }
 
@@ -86,8 +92,20 @@ pub fn engine_options(settings: &Settings) -> EngineOptions {
     }
 }
 
-/// How subscriptions are polled, as `/v1alpha1/config` tells it.
-fn polling(reported: &Reported) -> Options {
+/// Removes the triggers that an earlier run made in sources where nobody wants them any more.
+async fn tidy_up(engine: Arc<Engine>, wanted: ChangeSignals) {
+    let snapshot = engine.snapshot();
+    for (source, pool) in &snapshot.pools {
+        if !wanted.are_in(source) {
+            // A source that cannot be reached, or a user who may not: they tell what nobody hears, and that is all.
+            remove_change_signals(pool).await.ok();
+        }
+    }
+}
+
+/// How subscriptions are polled, as `/v1alpha1/config` tells it, and where changes are told.
+fn subscriptions(settings: &Settings) -> Options {
+    let reported = &settings.http.reported;
     let polling = |(batch_size, interval_ms): (u64, u64)| {
         let batch_size = usize::try_from(batch_size).unwrap_or(usize::MAX);
         Polling::new(Duration::from_millis(interval_ms), batch_size)
@@ -95,6 +113,11 @@ fn polling(reported: &Reported) -> Options {
     Options {
         live: polling(reported.live_queries),
         streaming: polling(reported.streaming_queries),
+        change_signals: match settings.changes {
+            // Triggers would be changes, too.
+            Changes::ReadOnly => ChangeSignals::Nowhere,
+            Changes::Allowed | Changes::Refused => settings.change_signals.clone(),
+        },
     }
 }
 

@@ -120,7 +120,8 @@ impl Listener {
     /// Fails when the session ends. That nothing is heard does not mean that nothing was saved: Hasura does not
     /// tell in this way, and a pooler between us and the database may swallow it.
     pub async fn heard(&mut self) -> Result<(), StoreError> {
-        self.connection.notified().await.map_err(StoreError::from)
+        self.connection.notified().await?;
+        Ok(())
     }
 }
 

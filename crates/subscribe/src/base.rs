@@ -14,7 +14,10 @@ use uuid::Uuid;
 use crate::Polling;
 use crate::batch::Runner;
 use crate::cohort::{Cause, Member};
-use crate::observe::{BatchReport, Counters, Observer, PollReport, SubscriptionKind};
+use crate::observe::{
+    BatchReport, Counters, Event, Freshness, Observer, PollReport, SubscriptionKind,
+};
+use crate::signal::{Basis, Signal};
 use crate::source::Source;
 
 /// Statements of one poller that run at once.
@@ -79,6 +82,25 @@ impl Base {
         }
     }
 
+    /// What says at this signal whether its results are still those that are there.
+    pub(crate) fn basis<'s>(&self, signal: &'s Signal) -> Basis<'s> {
+        signal.basis(&self.plan.reads)
+    }
+
+    /// When its results are read again.
+    pub(crate) fn freshness(&self) -> Freshness {
+        match self.basis(&self.source.signal()) {
+            Basis::Unknown => Freshness::Interval,
+            Basis::Text(_) => Freshness::Database,
+            Basis::Changes { .. } => Freshness::Tables,
+        }
+    }
+
+    /// Counts results that are asked for because of a signal.
+    pub(crate) fn signalled(&self, results: usize) {
+        Counters::add(&self.surroundings.counters.signalled, results);
+    }
+
     /// Counts results that were not asked for.
     pub(crate) fn skipped(&self, results: usize) {
         Counters::add(&self.surroundings.counters.skipped, results);
@@ -95,7 +117,7 @@ impl Base {
         let Some(observer) = &self.surroundings.observer else {
             return;
         };
-        observer(&PollReport {
+        observer(&Event::Poll(&PollReport {
             kind: self.kind(),
             poller_id: self.id,
             plan: &self.plan,
@@ -106,7 +128,7 @@ impl Base {
             snapshot_time: polled.snapshot_time,
             total_time: polled.started.elapsed(),
             batches: &batches,
-        });
+        }));
     }
 
     async fn run_batch<M: Member + Send + Sync>(&self, id: usize, members: Vec<M>) -> BatchReport {
@@ -137,6 +159,7 @@ impl Base {
             plan: &self.plan,
             pool: self.source.pool(),
             seed: &self.surroundings.seed,
+            number: self.source.signal().number,
         };
         let Some(limit) = self.time_limit else {
             return runner.run(members).await;

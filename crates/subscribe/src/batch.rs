@@ -9,6 +9,7 @@ use graphloom_plan::LiveInput;
 use graphloom_vocab::Error;
 
 use crate::cohort::{Answer, Cause, Member};
+use crate::signal::Seen;
 
 /// Classes of SQLSTATE that one cohort's values may be the reason of: the others would do without it. Data
 /// exceptions, failures of functions and what functions raise.
@@ -20,6 +21,8 @@ pub(crate) struct Runner<'a> {
     pub(crate) pool: &'a Pool,
     /// The seed of the hashes.
     pub(crate) seed: &'a str,
+    /// The number of the last change that was told before.
+    pub(crate) number: u64,
 }
 
 impl Runner<'_> {
@@ -78,7 +81,7 @@ impl Runner<'_> {
         drop(connection);
         let mut answers: Vec<Option<Answer>> = vec![None; cohorts.len()];
         for row in rows {
-            let (position, answer) = read(row)?;
+            let (position, answer) = read(row, self.number)?;
             let place = position.checked_sub(1);
             if let Some(place) = place.and_then(|position| answers.get_mut(position)) {
                 *place = Some(answer);
@@ -107,7 +110,7 @@ impl Runner<'_> {
 }
 
 /// The columns of `graphloom_plan::LiveResult`.
-fn read(row: Vec<Option<Bytes>>) -> Result<(usize, Answer), PgError> {
+fn read(row: Vec<Option<Bytes>>, told: u64) -> Result<(usize, Answer), PgError> {
     let mut columns = row.into_iter();
     let mut column = || columns.next().flatten();
     let text = |bytes: Option<Bytes>| -> Option<Arc<str>> {
@@ -119,7 +122,10 @@ fn read(row: Vec<Option<Bytes>>) -> Result<(usize, Answer), PgError> {
     let answer = Answer {
         root: column(),
         hash: text(column()),
-        signal: text(column()),
+        seen: Seen {
+            text: text(column()),
+            number: told,
+        },
         cursor: text(column()),
     };
     Ok((number, answer))

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use graphloom_vocab::Error;
 use tokio::sync::watch;
 
+use crate::signal::Seen;
+
 /// What a subscriber is told.
 #[derive(Clone, Debug)]
 pub enum Update {
@@ -83,7 +85,7 @@ pub(crate) struct Known {
     /// The hash of the result that was sent.
     pub(crate) hash: Option<Arc<str>>,
     /// What had happened in the source when it was read.
-    pub(crate) signal: Option<Arc<str>>,
+    pub(crate) seen: Option<Seen>,
     /// Whether the last attempt failed for this cohort's own values: it is asked for apart from others.
     pub(crate) is_failing: bool,
 }
@@ -112,7 +114,7 @@ impl Cohort {
         let mut known = self.known();
         known.is_polled = true;
         known.is_failing = false;
-        known.signal = answer.signal;
+        known.seen = Some(answer.seen);
         let (Some(data), Some(hash)) = (answer.root, answer.hash) else {
             // The hash was the same.
             return false;
@@ -128,7 +130,7 @@ impl Cohort {
         *known = Known {
             is_polled: true,
             hash: None,
-            signal: None,
+            seen: None,
             is_failing: cause == Cause::Own,
         };
         drop(known);
@@ -163,7 +165,8 @@ pub(crate) struct Answer {
     /// `None` if the hash is the one that was handed in.
     pub(crate) root: Option<Bytes>,
     pub(crate) hash: Option<Arc<str>>,
-    pub(crate) signal: Option<Arc<str>>,
+    /// What had happened in the source when it was read.
+    pub(crate) seen: Seen,
     /// The place that a stream has come to; `None` if it has not moved.
     pub(crate) cursor: Option<Arc<str>>,
 }

@@ -17,7 +17,7 @@ use crate::cohort::{Cohort, Update};
 use crate::keep;
 use crate::observe::{Observer, PollerState, Statistics, SubscriptionKind};
 use crate::poller::Poller;
-use crate::source::Source;
+use crate::source::{Source, SourceOptions, Telling};
 use crate::stream::StreamPoller;
 
 /// All subscriptions of a server. Cheap to clone.
@@ -70,6 +70,7 @@ impl AnyPoller {
             source: base.plan.source.clone(),
             role: base.role.clone(),
             statement: base.plan.statement.text().clone(),
+            freshness: base.freshness(),
             cohorts,
         }
     }
@@ -111,7 +112,7 @@ enum Part {
 }
 
 impl Hub {
-    /// A hub without subscribers. `observer` is told of every poll.
+    /// A hub without subscribers. `observer` is told of what happens.
     pub fn new(options: Options, observer: Option<Observer>) -> Self {
         let (seed, _) = Uuid::new_v4().as_u64_pair();
         Self(Arc::new(Shared {
@@ -173,6 +174,7 @@ impl Hub {
             subscribers,
             polls: read(&counters.polls),
             skipped: read(&counters.skipped),
+            signalled: read(&counters.signalled),
             batches: read(&counters.batches),
             batch_micros: read(&counters.batch_micros),
             news: read(&counters.news),
@@ -223,11 +225,19 @@ impl Hub {
 
     fn source(&self, state: &mut State, live: &Live) -> Arc<Source> {
         state.sources.retain(|_, source| source.strong_count() > 0);
+        let options = &self.0.options;
         let start = || {
-            Arc::new(Source::start(
-                live.pool.clone(),
-                self.0.options.check_interval(),
-            ))
+            let telling = match options.change_signals.are_in(&live.plan.source) {
+                true => Telling::On,
+                false => Telling::Off,
+            };
+            let options = SourceOptions {
+                name: live.plan.source.clone(),
+                interval: options.check_interval(),
+                telling,
+                observer: self.0.surroundings.observer.clone(),
+            };
+            Arc::new(Source::start(live.pool.clone(), options))
         };
         let key = (live.plan.source.clone(), live.generation, live.pool.id());
         match state.sources.entry(key) {

@@ -11,8 +11,50 @@ use uuid::Uuid;
 
 use crate::Polling;
 
-/// Is told of every poll.
-pub type Observer = Arc<dyn Fn(&PollReport<'_>) + Send + Sync>;
+/// Is told of what happens.
+pub type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A poll.
+    Poll(&'a PollReport<'a>),
+    /// Change signals of a source came or went.
+    Signals {
+        /// Where they are wanted.
+        source: &'a SourceName,
+        /// What became of them.
+        news: SignalsNews<'a>,
+    },
+}
+
+/// What became of a source's change signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalsNews<'a> {
+    /// They are heard.
+    Heard,
+    /// None are heard for the time being: the source is polled.
+    Unheard {
+        /// Why, for people.
+        reason: &'a str,
+    },
+    /// A table has none, and what looks at it is polled.
+    Untold {
+        /// Postgres' words.
+        reason: &'a str,
+    },
+}
+
+/// When results are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// At every interval.
+    Interval,
+    /// When an interval has passed and anything in the database has changed.
+    Database,
+    /// As soon as one of their tables has changed.
+    Tables,
+}
 
 /// What kind of subscription it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +110,7 @@ pub struct BatchReport {
 pub(crate) struct Counters {
     pub(crate) polls: AtomicU64,
     pub(crate) skipped: AtomicU64,
+    pub(crate) signalled: AtomicU64,
     pub(crate) batches: AtomicU64,
     pub(crate) batch_micros: AtomicU64,
     pub(crate) news: AtomicU64,
@@ -92,6 +135,8 @@ pub struct Statistics {
     pub polls: u64,
     /// Results that were not asked for because nothing had changed.
     pub skipped: u64,
+    /// Results that were asked for because a signal said that their tables had changed.
+    pub signalled: u64,
     /// Statements run.
     pub batches: u64,
     /// How long those took, in microseconds.
@@ -113,6 +158,8 @@ pub struct PollerState {
     pub role: RoleName,
     /// The text of its statement.
     pub statement: Arc<str>,
+    /// When its results are read again; those with values that depend on the time at every interval.
+    pub freshness: Freshness,
     /// Its cohorts, or a stream's subscribers, in no particular order.
     pub cohorts: Vec<CohortState>,
 }

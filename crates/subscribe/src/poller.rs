@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use crate::base::{Base, Polled};
 use crate::cohort::{Cohort, CohortKey};
-use crate::keep::Kept;
+use crate::keep::{Kept, Stale, Which};
 use crate::observe::CohortState;
-use crate::source::Signal;
+use crate::signal::{Basis, Signal, Staleness};
 use crate::steady;
 
 /// One shape of live queries.
@@ -94,10 +94,6 @@ impl Poller {
         self.cohorts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_stale(&self, cohort: &Cohort, signal: &Signal) -> bool {
-        is_stale(cohort, signal, signal.covers(&self.base.plan.reads))
-    }
-
     async fn poll(&self, chosen: Vec<Arc<Cohort>>, started: Instant) {
         let (subscribers, cohorts) = self.size();
         // Those whose own values fail would take a batch of others down with them.
@@ -123,7 +119,7 @@ impl Kept for Poller {
         &self.base
     }
 
-    async fn poll_new(&self, signal: &Signal) -> bool {
+    async fn poll_new(&self, signal: &Signal) -> Stale {
         let started = Instant::now();
         let new: Vec<_> = {
             let mut cohorts = self.cohorts();
@@ -135,29 +131,36 @@ impl Kept for Poller {
             new
         };
         if new.is_empty() {
-            return false;
+            return Stale::default();
         }
         self.poll(new.clone(), started).await;
-        new.iter().any(|cohort| self.is_stale(cohort, signal))
+        let basis = self.base.basis(signal);
+        Stale::of(new.iter().map(|cohort| staleness(cohort, basis)))
     }
 
-    fn any_stale(&self, signal: &Signal) -> bool {
-        let covered = signal.covers(&self.base.plan.reads);
+    fn stale(&self, signal: &Signal) -> Stale {
+        let basis = self.base.basis(signal);
         let cohorts = self.cohorts();
-        let mut cohorts = cohorts.by_values.values();
-        cohorts.any(|cohort| is_stale(cohort, signal, covered))
+        let cohorts = cohorts.by_values.values();
+        Stale::of(cohorts.map(|cohort| staleness(cohort, basis)))
     }
 
-    async fn poll_stale(&self, signal: &Signal) {
+    async fn poll_stale(&self, signal: &Signal, which: Which) {
         let started = Instant::now();
-        let covered = signal.covers(&self.base.plan.reads);
+        let basis = self.base.basis(signal);
+        let mut quick = 0;
         let (chosen, all) = {
             let cohorts = self.cohorts();
             let all = cohorts.by_values.values();
-            let chosen = all.filter(|cohort| is_stale(cohort, signal, covered));
+            let chosen = all.filter(|cohort| {
+                let staleness = staleness(cohort, basis);
+                quick += usize::from(staleness == Staleness::Quick);
+                which.has(staleness)
+            });
             let chosen: Vec<_> = chosen.cloned().collect();
             (chosen, cohorts.by_values.len())
         };
+        self.base.signalled(quick);
         self.base.skipped(all - chosen.len());
         if !chosen.is_empty() {
             self.poll(chosen, started).await;
@@ -165,9 +168,9 @@ impl Kept for Poller {
     }
 }
 
-fn is_stale(cohort: &Cohort, signal: &Signal, covered: bool) -> bool {
-    let known = cohort.known();
-    let is_current =
-        covered && cohort.is_fixed && known.signal.is_some() && known.signal == signal.text;
-    !is_current
+fn staleness(cohort: &Cohort, basis: Basis<'_>) -> Staleness {
+    match cohort.is_fixed {
+        true => basis.staleness(cohort.known().seen.as_ref()),
+        false => Staleness::Slow,
+    }
 }

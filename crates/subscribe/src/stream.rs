@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::base::{Base, Polled};
 use crate::cohort::{Answer, Cause, Member, Update};
-use crate::keep::Kept;
+use crate::keep::{Kept, Stale, Which};
 use crate::observe::CohortState;
-use crate::source::Signal;
+use crate::signal::{Basis, Seen, Signal, Staleness};
 use crate::steady;
 
 /// Answers that wait for one subscriber.
@@ -47,7 +47,7 @@ struct State {
     values: Vec<Option<String>>,
     is_polled: bool,
     /// What had happened in the source when nothing was behind its place.
-    signal: Option<Arc<str>>,
+    seen: Option<Seen>,
     has_failed: bool,
 }
 
@@ -74,7 +74,7 @@ impl StreamPoller {
             state: Mutex::new(State {
                 values,
                 is_polled: false,
-                signal: None,
+                seen: None,
                 has_failed: false,
             }),
             sender,
@@ -116,12 +116,13 @@ impl StreamPoller {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_stale(&self, state: &State, signal: &Signal) -> bool {
-        let is_current = state.signal.is_some()
-            && state.signal == signal.text
-            && signal.covers(&self.base.plan.reads)
-            && steady::are_fixed(&self.base.plan.values, &state.values);
-        !is_current
+    fn staleness(&self, state: &State, basis: Basis<'_>) -> Staleness {
+        let staleness = basis.staleness(state.seen.as_ref());
+        match staleness {
+            Staleness::Slow => Staleness::Slow,
+            _ if steady::are_fixed(&self.base.plan.values, &state.values) => staleness,
+            _ => Staleness::Slow,
+        }
     }
 
     async fn poll(&self, followers: Vec<Arc<Follower>>, started: Instant) {
@@ -166,32 +167,41 @@ impl Kept for StreamPoller {
         &self.base
     }
 
-    async fn poll_new(&self, signal: &Signal) -> bool {
+    async fn poll_new(&self, signal: &Signal) -> Stale {
         let started = Instant::now();
         let mut new = std::mem::take(&mut self.members().new);
         new.retain(|follower| !follower.state().is_polled);
         if new.is_empty() {
-            return false;
+            return Stale::default();
         }
         self.poll(new.clone(), started).await;
-        let mut new = new.iter();
-        new.any(|follower| self.is_stale(&follower.state(), signal))
+        let basis = self.base.basis(signal);
+        let new = new.iter();
+        Stale::of(new.map(|follower| self.staleness(&follower.state(), basis)))
     }
 
-    fn any_stale(&self, signal: &Signal) -> bool {
+    fn stale(&self, signal: &Signal) -> Stale {
+        let basis = self.base.basis(signal);
         let members = self.members();
-        let mut followers = members.by_id.values();
-        followers.any(|follower| self.is_stale(&follower.state(), signal))
+        let followers = members.by_id.values();
+        Stale::of(followers.map(|follower| self.staleness(&follower.state(), basis)))
     }
 
-    async fn poll_stale(&self, signal: &Signal) {
+    async fn poll_stale(&self, signal: &Signal, which: Which) {
         let started = Instant::now();
+        let basis = self.base.basis(signal);
+        let mut quick = 0;
         let stale: Vec<_> = {
             let members = self.members();
             let followers = members.by_id.values();
-            let stale = followers.filter(|follower| self.is_stale(&follower.state(), signal));
+            let stale = followers.filter(|follower| {
+                let staleness = self.staleness(&follower.state(), basis);
+                quick += usize::from(staleness == Staleness::Quick);
+                which.has(staleness)
+            });
             stale.cloned().collect()
         };
+        self.base.signalled(quick);
         self.poll(stale, started).await;
     }
 }
@@ -215,7 +225,7 @@ impl Member for Group {
         let Answer {
             root,
             hash,
-            signal,
+            seen,
             cursor,
         } = answer;
         let batch = match (root, hash, cursor) {
@@ -227,9 +237,10 @@ impl Member for Group {
             state.is_polled = true;
             state.has_failed = false;
             match &batch {
-                None => state.signal.clone_from(&signal),
+                None => state.seen = Some(seen.clone()),
                 Some((update, cursor)) => {
-                    state.signal = None;
+                    // There may be more.
+                    state.seen = Some(Seen::behind());
                     // Full, it stays where it is and is handed the same later.
                     if follower.sender.try_send(update.clone()).is_ok() {
                         state.values[self.cursor] = Some(cursor.to_string());
@@ -244,7 +255,7 @@ impl Member for Group {
         for follower in &self.followers {
             let mut state = follower.state();
             state.is_polled = true;
-            state.signal = None;
+            state.seen = None;
             if !state.has_failed {
                 let update = Update::Failed(Arc::clone(error));
                 state.has_failed = follower.sender.try_send(update).is_ok();

@@ -70,6 +70,25 @@ async fn pollers_are_shown_to_admins() {
     });
 }
 
+#[tokio::test]
+async fn change_signals_are_shown_and_logged() {
+    let world = World::new(&["--live-query-change-signals=default"]);
+    let mut client = world.socket(PROTOCOLS[0], "user").await;
+    client.start("a", "subscription { notes { id } }").await;
+    client.result("a").await;
+    wait_until(|| {
+        let dump = world.get("/dev/subscriptions");
+        dump["live_queries_map"][0]["refetched_on"] == "signal"
+    });
+    world.run("INSERT INTO notes (id, owner, text) VALUES (77, 'ada', 'told')");
+    let result = client.result("a").await;
+    let rows = result["data"]["notes"].as_array().unwrap();
+    assert!(rows.contains(&json!({"id": 77})), "{result}");
+    let ekg = world.get("/dev/ekg");
+    assert!(ekg["subscription_signalled_results"]["val"].as_u64() >= Some(1));
+    assert!(world.server.log().contains("change signals are heard"));
+}
+
 #[test]
 fn nothing_is_shown_where_the_api_is_off() {
     let world = World::new(&["--enabled-apis=graphql,metadata"]);

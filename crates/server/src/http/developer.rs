@@ -1,6 +1,6 @@
 //! `/dev`: what goes on inside, for admins, where the API `developer` is enabled. v2's shapes.
 
-use graphloom_subscribe::{CohortState, PollerState, Statistics, SubscriptionKind};
+use graphloom_subscribe::{CohortState, Freshness, PollerState, Statistics, SubscriptionKind};
 use graphloom_vocab::{Error, ErrorCode, Json, JsonObject, Result};
 use serde_json::json;
 
@@ -84,6 +84,12 @@ impl DeveloperPage {
             "cohorts": cohorts,
             "cohort_count": poller.cohorts.len(),
             "subscriber_count": cohort_sizes.sum::<usize>(),
+            // Ours: v2 asks at every interval.
+            "refetched_on": match poller.freshness {
+                Freshness::Interval => "interval",
+                Freshness::Database => "change",
+                Freshness::Tables => "signal",
+            },
         })
     }
 }
@@ -107,6 +113,7 @@ fn ekg(services: &dyn Services, sockets: &Sockets) -> Json {
         subscribers,
         polls,
         skipped,
+        signalled,
         batches,
         batch_micros,
         news,
@@ -122,6 +129,7 @@ fn ekg(services: &dyn Services, sockets: &Sockets) -> Json {
         ("subscription_cohorts", gauge(cohorts)),
         ("subscription_polls", counter(polls)),
         ("subscription_skipped_results", counter(skipped)),
+        ("subscription_signalled_results", counter(signalled)),
         ("subscription_batches", counter(batches)),
         ("subscription_batch_microseconds", counter(batch_micros)),
         ("subscription_changed_results", counter(news)),

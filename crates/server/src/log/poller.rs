@@ -1,14 +1,41 @@
-//! `livequery-poller-log`: what pollers of live queries did, in v2's words.
+//! `livequery-poller-log`: what pollers of live queries did, in v2's words; and what became of change signals.
 
-use graphloom_subscribe::{BatchReport, PollReport, SubscriptionKind};
-use graphloom_vocab::Json;
+use graphloom_subscribe::{BatchReport, Event, PollReport, SignalsNews, SubscriptionKind};
+use graphloom_vocab::{Json, SourceName};
 use serde_json::json;
 
 use super::{Level, LogType, Logs};
 
 impl Logs {
+    /// Writes what happened to subscriptions.
+    pub(crate) fn live(&self, event: &Event<'_>) {
+        match event {
+            Event::Poll(report) => self.poll(report),
+            Event::Signals { source, news } => self.signals(source, *news),
+        }
+    }
+
+    fn signals(&self, source: &SourceName, news: SignalsNews<'_>) {
+        let (level, message, reason) = match news {
+            SignalsNews::Heard => (Level::Info, "change signals are heard", None),
+            SignalsNews::Unheard { reason } => (
+                Level::Warn,
+                "no change signals are heard: live queries are polled; it is tried again",
+                Some(reason),
+            ),
+            SignalsNews::Untold { reason } => (
+                Level::Warn,
+                "a table cannot have the trigger that tells of its changes: what looks at it is polled",
+                Some(reason),
+            ),
+        };
+        let info = json!({ "source": source.as_str(), "reason": reason });
+        let detail = json!({ "message": message, "info": info });
+        self.write(LogType::Metadata, level, detail);
+    }
+
     /// Writes a `livequery-poller-log` record.
-    pub(crate) fn poll(&self, report: &PollReport<'_>) {
+    fn poll(&self, report: &PollReport<'_>) {
         if !self.wants(LogType::LiveQueryPoller, Level::Info) {
             return;
         }

@@ -238,6 +238,8 @@ pub const SERVE: &[Opt] = &[
         "Milliseconds that pass at least between two polls of a streaming subscription").or("1000"),
     Opt::new("streaming-queries-multiplexed-batch-size", &["HASURA_GRAPHQL_STREAMING_QUERIES_MULTIPLEXED_BATCH_SIZE"], ANY,
         "Most different places in one statement of a streaming subscription").or("100"),
+    Opt::new("live-query-change-signals", &["GRAPHLOOM_LIVE_QUERY_CHANGE_SIGNALS"], Text,
+        "Sources, separated by commas, or `*` for all, in whose tables triggers tell of changes, so that subscriptions are told at once and nothing else is read again (docs/subscriptions.md)"),
 
     // Logs
     Opt::new("enabled-log-types", &["HASURA_GRAPHQL_ENABLED_LOG_TYPES"], List(LOG_TYPES),

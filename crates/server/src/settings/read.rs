@@ -15,6 +15,7 @@ use super::{
 };
 use graphloom_execute::{AllowListMode, DocumentLimits, OperationLimits};
 
+use graphloom_subscribe::ChangeSignals;
 use graphloom_vocab::JsonObject;
 
 use crate::cors::Cors;
@@ -45,6 +46,9 @@ impl Settings {
             } else {
                 Changes::Allowed
             },
+            change_signals: values
+                .text("live-query-change-signals")
+                .map_or_else(ChangeSignals::default, ChangeSignals::parse),
         })
     }
 }

@@ -6,6 +6,8 @@ mod many;
 mod oracle;
 mod restart;
 mod results;
+mod signals;
+mod signals_lost;
 mod steady;
 mod streams;
 mod world;

@@ -1,11 +1,14 @@
 //! What subscribers see, compared with what whoever asks sees: after any number of writes of any kind, the last result
 //! that was told is the one that a query gives. On the way nobody is told what never was.
 
+use std::time::Duration;
+
 use graphloom_execute::GraphqlRequest;
+use graphloom_subscribe::ChangeSignals;
 use graphloom_vocab::Session;
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, next, table};
+use crate::world::{PATIENCE, Start, World, next, table};
 
 const TABLES: &str = "
     CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, score int NOT NULL DEFAULT 0);
@@ -95,7 +98,7 @@ impl Dice {
     }
 }
 
-async fn world() -> World {
+async fn world(change_signals: ChangeSignals) -> World {
     let mut tables: Vec<Value> = [
         "writers", "best", "counted", "kept", "parts", "loose", "pair_a", "pair_b",
     ]
@@ -110,7 +113,12 @@ async fn world() -> World {
     }));
     tables.push(table("notes"));
     let functions = json!([{"function": function("score_above")}]);
-    World::new(TABLES, tables.into(), functions).await
+    let start = Start {
+        interval: Duration::from_millis(100),
+        change_signals,
+        url: None,
+    };
+    World::start(TABLES, tables.into(), functions, start).await
 }
 
 async fn asked(world: &World, query: &str) -> Value {
@@ -121,7 +129,19 @@ async fn asked(world: &World, query: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_last_is_what_is_there() {
-    let world = world().await;
+    follow(&world(ChangeSignals::Nowhere).await, 2024).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_last_is_what_is_there_with_change_signals() {
+    let world = world(ChangeSignals::Everywhere).await;
+    follow(&world, 2025).await;
+    let statistics = world.hub.statistics();
+    assert!(statistics.signalled > 0, "{statistics:?}");
+}
+
+/// Follows all queries while this game is played.
+async fn follow(world: &World, seed: u64) {
     let mut followed = Vec::new();
     for query in QUERIES {
         let subscription = world
@@ -131,17 +151,17 @@ async fn what_is_told_last_is_what_is_there() {
     }
     let mut pair = world.admin(PAIR, json!({})).await;
     let mut number = -1;
-    let mut dice = Dice(2024);
+    let mut dice = Dice(seed);
     for _ in 0..15 {
         for _ in 0..=dice.below(12) {
             world.database.run(&dice.statement()).unwrap();
             if dice.below(3) == 0 {
-                let pause = std::time::Duration::from_millis(dice.below(120));
+                let pause = Duration::from_millis(dice.below(120));
                 tokio::time::sleep(pause).await;
             }
         }
         for (query, subscription, last) in &mut followed {
-            let expected = asked(&world, query).await;
+            let expected = asked(world, query).await;
             let told = async {
                 while *last != expected {
                     *last = next(subscription).await;
@@ -154,7 +174,7 @@ async fn what_is_told_last_is_what_is_there() {
             );
         }
         // One statement sees one moment, and later ones see later ones.
-        let there = asked(&world, "{ pair_a { number } }").await["pair_a"][0]["number"].as_i64();
+        let there = asked(world, "{ pair_a { number } }").await["pair_a"][0]["number"].as_i64();
         while Some(number) != there {
             let told = next(&mut pair).await;
             assert_eq!(told["pair_a"], told["pair_b"]);

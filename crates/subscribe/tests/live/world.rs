@@ -1,14 +1,16 @@
 //! A database, its metadata, an engine over both and a hub of subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 
 use graphloom_execute::{Engine, GraphqlRequest, Snapshot, Started};
 use graphloom_metadata::Metadata;
 use graphloom_pg::{ConnectionOptions, Pool, PoolOptions, introspect};
 use graphloom_schema::{Settings, build};
-use graphloom_subscribe::{Hub, Options, Polling, Subscription, Update};
+use graphloom_subscribe::{
+    ChangeSignals, Event, Freshness, Hub, Options, Polling, SignalsNews, Subscription, Update,
+};
 use graphloom_testkit::postgres::Database;
 use graphloom_vocab::{Result, RoleName, Session, SessionVariableName, SourceName};
 use serde_json::{Value, json};
@@ -24,16 +26,35 @@ pub(crate) struct World {
     pub(crate) database: Arc<Database>,
     pub(crate) engine: Engine,
     pub(crate) hub: Hub,
+    /// How often each was polled, by the response key of its first root field.
+    polls: Arc<StdMutex<HashMap<String, usize>>>,
+    /// What became of change signals, in words.
+    news: Arc<StdMutex<Vec<String>>>,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl World {
-    /// `metadata` has `tables` and `functions` of the one source.
+    /// A world without change signals that is polled ten times a second. `tables` and `functions` are the metadata of
+    /// the one source.
     pub(crate) async fn new(sql: &str, tables: Value, functions: Value) -> Self {
+        let interval = Duration::from_millis(100);
+        let start = Start {
+            interval,
+            change_signals: ChangeSignals::Nowhere,
+            url: None,
+        };
+        Self::start(sql, tables, functions, start).await
+    }
+
+    pub(crate) async fn start(sql: &str, tables: Value, functions: Value, start: Start) -> Self {
         let turn = TURN.lock().await;
         let database = Arc::new(Database::create().unwrap());
         database.run(sql).unwrap();
-        let options = ConnectionOptions::parse(database.url()).unwrap();
+        let url = match start.url {
+            Some(url) => url(database.url()),
+            None => database.url().to_owned(),
+        };
+        let options = ConnectionOptions::parse(&url).unwrap();
         let pool = Pool::new(options, PoolOptions::default());
         let document = json!({"version": 3, "sources": [{
             "name": "default", "kind": "postgres", "tables": tables, "functions": functions,
@@ -54,15 +75,23 @@ impl World {
             schema: schema.into(),
             pools: HashMap::from([(source, pool)]),
         }));
-        let polling = Polling::new(Duration::from_millis(100), 3);
+        let polling = Polling::new(start.interval, 3);
         let options = Options {
             live: polling,
             streaming: polling,
+            change_signals: start.change_signals,
         };
+        let (polls, news) = (Arc::default(), Arc::default());
+        let hub = Hub::new(
+            options,
+            Some(observer(Arc::clone(&polls), Arc::clone(&news))),
+        );
         Self {
             database,
             engine,
-            hub: Hub::new(options, None),
+            hub,
+            polls,
+            news,
             _turn: turn,
         }
     }
@@ -87,6 +116,43 @@ impl World {
         self.subscribe(&session, query, variables).await.unwrap()
     }
 
+    /// The pool of the one source.
+    pub(crate) fn pool(&self) -> Pool {
+        let snapshot = self.engine.snapshot();
+        snapshot.pools[&SourceName::new("default")].clone()
+    }
+
+    /// How often the subscription with this first response key was polled.
+    pub(crate) fn polls(&self, key: &str) -> usize {
+        let polls = self.polls.lock().unwrap();
+        polls.get(key).copied().unwrap_or_default()
+    }
+
+    /// What became of change signals, in words.
+    pub(crate) fn news(&self) -> Vec<String> {
+        self.news.lock().unwrap().clone()
+    }
+
+    /// Waits until the results of all pollers are read again in this way.
+    pub(crate) async fn until_all_are(&self, freshness: Freshness) {
+        self.wait(|| {
+            let pollers = self.hub.pollers();
+            pollers.iter().all(|poller| poller.freshness == freshness)
+        })
+        .await;
+    }
+
+    /// Waits until something is so.
+    pub(crate) async fn wait(&self, mut is_so: impl FnMut() -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let news = self.news();
+        assert!(waited.await.is_ok(), "waited in vain; {news:?}");
+    }
+
     /// Waits until nothing has been asked of the database for a while, and returns how much was;
     /// `None` if it is asked on and on.
     pub(crate) async fn settled(&self) -> Option<u64> {
@@ -105,6 +171,34 @@ impl World {
         }
         Some(last)
     }
+}
+
+/// How a world is polled.
+pub(crate) struct Start {
+    pub(crate) interval: Duration,
+    pub(crate) change_signals: ChangeSignals,
+    /// What becomes of the database's URL before it is used; else it stays as it is.
+    pub(crate) url: Option<fn(&str) -> String>,
+}
+
+fn observer(
+    polls: Arc<StdMutex<HashMap<String, usize>>>,
+    news: Arc<StdMutex<Vec<String>>>,
+) -> graphloom_subscribe::Observer {
+    Arc::new(move |event| match event {
+        Event::Poll(report) => {
+            let key = report.plan.keys[0].to_string();
+            *polls.lock().unwrap().entry(key).or_default() += 1;
+        }
+        Event::Signals { source, news: what } => {
+            let what = match what {
+                SignalsNews::Heard => "heard".to_owned(),
+                SignalsNews::Unheard { reason } => format!("unheard: {reason}"),
+                SignalsNews::Untold { reason } => format!("untold: {reason}"),
+            };
+            news.lock().unwrap().push(format!("{source}: {what}"));
+        }
+    })
 }
 
 /// The next update: data, or `{"failed": message}`.

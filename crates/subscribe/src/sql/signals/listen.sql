@@ -1,0 +1,1 @@
+LISTEN graphloom_signals

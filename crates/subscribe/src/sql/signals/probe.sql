@@ -1,0 +1,2 @@
+-- Something that whoever listens is to hear.
+SELECT pg_catalog.pg_notify('graphloom_signals', $1::text)::text
