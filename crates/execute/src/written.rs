@@ -1,6 +1,7 @@
 //! Answers of introspection: known without any database, and written while they are sent.
 //!
-//! Listing a large schema's types takes a while, so others get their turn meanwhile.
+//! Listing a large schema's types takes a while, so others get their turn after each part; a part takes no longer than
+//! they may well wait, and is written by the thread that sends it, so that the memory of one thread serves all.
 //! Read next: `parts.rs`, which sends what is written here.
 
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use graphloom_vocab::Result;
 use tokio::task::yield_now;
 
 use crate::guard::TimeLimit;
-use crate::heavy;
 use crate::operation::{OperationPlan, RootPlan, RootPlanValue};
 use crate::parts::{self, Data, Sender};
 
@@ -52,7 +52,7 @@ async fn whole(written: &Written) -> Result<Bytes> {
     let mut writing = written.begin();
     loop {
         let most = text.len() + GO_BYTES;
-        match heavy::run(|| writing.write(&mut text, most))? {
+        match writing.write(&mut text, most)? {
             Progress::Done => return Ok(text.into()),
             Progress::Working | Progress::Full => yield_now().await,
         }
@@ -76,7 +76,7 @@ async fn write(plan: Arc<OperationPlan>, mut sender: Sender) -> Result<Bytes> {
             RootPlanValue::Written(written) => {
                 let mut writing = written.begin();
                 loop {
-                    match heavy::run(|| writing.write(&mut text, sender.part_bytes()))? {
+                    match writing.write(&mut text, sender.part_bytes())? {
                         Progress::Done => break,
                         Progress::Working => yield_now().await,
                         Progress::Full => sender.send(&mut text).await?,
