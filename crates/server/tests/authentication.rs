@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 const KEY: &str = "a key of thirty-two characters..";
 
@@ -210,6 +211,53 @@ async fn a_webhook_sees_the_request_and_sets_cookies() {
         record["detail"],
         json!({ "status_code": 200, "url": url, "method": "POST", "http_error": null, "response": null, "message": null })
     );
+}
+
+/// Without CORS any page could open a socket with its visitor's cookie: it counts only where that is asked for, and for
+/// clients that are no page.
+#[tokio::test]
+async fn without_cors_a_pages_cookie_opens_no_socket() {
+    let page = Some("https://a.example.com");
+    for (flags, origin, expected) in [
+        (&["--disable-cors"][..], page, None),
+        (&["--disable-cors", "--ws-read-cookie"], page, Some("c=1")),
+        (&["--disable-cors"], None, Some("c=1")),
+        (&[], page, Some("c=1")),
+    ] {
+        let (url, seen) = webhook(
+            "HTTP/1.1 200 OK\r\ncontent-length: 24\r\nconnection: close\r\n\r\n{\"x-hasura-role\":\"user\"}",
+        )
+        .await;
+        let hook = format!("--auth-hook={url}");
+        let all = ["--admin-secret=k", &hook, "--auth-hook-mode=POST"];
+        let server = Running::start(&[&all[..], flags].concat()).await;
+        let mut request = format!("ws://{}/v1/graphql", server.address)
+            .into_client_request()
+            .unwrap();
+        request
+            .headers_mut()
+            .insert("cookie", "c=1".parse().unwrap());
+        if let Some(origin) = origin {
+            request
+                .headers_mut()
+                .insert("origin", origin.parse().unwrap());
+        }
+        let (mut socket, _) = connect_async(request).await.unwrap();
+        let init = json!({ "type": "connection_init" });
+        socket.send(Message::text(init.to_string())).await.unwrap();
+        loop {
+            let answer = tokio::time::timeout(Duration::from_secs(30), socket.next()).await;
+            let answer = answer.unwrap().unwrap().unwrap();
+            match answer.to_text().unwrap() {
+                r#"{"type":"ka"}"# => {}
+                answer => break assert_eq!(answer, r#"{"type":"connection_ack"}"#),
+            }
+        }
+        let seen = seen.lock().unwrap()[0].clone();
+        let shown: Json = serde_json::from_str(seen.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let cookie = shown["headers"]["cookie"].as_str();
+        assert_eq!(cookie, expected, "{flags:?} {origin:?}");
+    }
 }
 
 #[tokio::test]
