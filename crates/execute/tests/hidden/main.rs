@@ -147,37 +147,53 @@ impl Pair {
             let writes = self.writes.as_ref();
             let (varied, changes) = variation::vary(&mut tape, &self.world, role, writes);
             tally.changes += changes;
-            self.left.run(&objects::rows_sql(&self.world, "left"));
-            self.right.run(&objects::rows_sql(&varied, "right one"));
+            let rows = [
+                objects::rows_sql(&self.world, "left"),
+                objects::rows_sql(&varied, "right one"),
+            ];
+            self.load(&rows);
             for number in 0..REQUESTS {
                 let choices = tape::numbers(
                     seed.wrapping_mul(1_000) + u64::try_from(number).unwrap(),
                     400,
                 );
                 let answers = self.compare(&mut Tape::new(&choices), role, number, tally);
-                let Err(difference) = answers else {
-                    continue;
+                let difference = match answers {
+                    Ok(OperationType::Mutation) => {
+                        self.load(&rows);
+                        continue;
+                    }
+                    Ok(_) => continue,
+                    Err(difference) => difference,
                 };
                 panic!(
                     "HIDDEN_SEED={} HIDDEN_WORLDS=1, role {}, request {number}: {difference}\n{}\nleft:\n{}\nright:\n{}\n{}",
                     self.seed,
                     role.name,
                     objects::schema_sql(&self.world),
-                    objects::rows_sql(&self.world, "left"),
-                    objects::rows_sql(&varied, "right one"),
+                    rows[0],
+                    rows[1],
                     objects::metadata(&self.world, writes),
                 );
             }
         }
     }
 
+    /// Rows as they were, in pages as they were: where nothing orders them they come as they lie there. What
+    /// changes has made of the pages depends on how long the rows are, with what is hidden of them.
+    fn load(&self, [left, right]: &[String; 2]) {
+        self.left.run(left);
+        self.right.run(right);
+    }
+
+    /// The kind of the operation, where both answer the same.
     fn compare(
         &self,
         tape: &mut Tape<'_>,
         role: &Role,
         number: usize,
         tally: &mut Tally,
-    ) -> Result<(), String> {
+    ) -> Result<OperationType, String> {
         let kind = match self.writes {
             Some(_) if !tape.once_in(4) => OperationType::Mutation,
             _ if tape.once_in(5) => OperationType::Subscription,
@@ -194,7 +210,7 @@ impl Pair {
         let name = RoleName::new(role.name.as_str());
         let schema = self.left.engine.snapshot().schema.variant(&name, variant);
         let Some(request) = documents::request(tape, &schema, kind, number) else {
-            return Ok(());
+            return Ok(OperationType::Query);
         };
         let ask = |served: &Served| self.runtime.block_on(served.ask(role, of, &request));
         let (left, right) = (ask(&self.left), ask(&self.right));
@@ -229,6 +245,6 @@ impl Pair {
                 return Err(format!("{}left: {left}\nright: {right}", shown()));
             }
         }
-        Ok(())
+        Ok(kind)
     }
 }

@@ -4,7 +4,7 @@
 //! alter it is taken back.
 
 use crate::condition::{Condition, Test};
-use crate::naive::Viewer;
+use crate::naive::{Row, Viewer};
 use crate::objects::Writes;
 use crate::tape::Tape;
 use crate::world::{self, Datum, Role, World};
@@ -42,15 +42,23 @@ pub(crate) fn vary(
 }
 
 /// Everything that answers may depend on: by table the rows that are seen, of each its key, what shows of its
-/// cells, and which other rows its relationships lead to.
+/// cells, whether what is granted with its first column shows (`objects.rs`; a null is not told from a mask),
+/// and which other rows its relationships lead to.
 fn sight(world: &World, role: &Role) -> Vec<Vec<Vec<Datum>>> {
     let viewer = Viewer::of_role(world, role);
+    let rule = Viewer::of_rule(world);
     let tables = world.tables.iter().enumerate();
     let sights = tables.map(|(number, table)| {
         let relationships = role.relationships(world, number);
         let columns = role.columns(number);
+        let mask = role.grant(number).and_then(|grant| grant.masks[1].as_ref());
         let rows = viewer.rows[number].iter().map(|row| {
-            let mut sight = vec![row.all[0].clone()];
+            let whole = Row {
+                all: row.all,
+                seen: row.all.to_vec(),
+            };
+            let shows = mask.is_none_or(|mask| mask.holds(&rule, number, &whole) == Some(true));
+            let mut sight = vec![row.all[0].clone(), Datum::Bool(shows)];
             sight.extend(columns.iter().map(|at| row.seen[*at].clone()));
             for at in &relationships {
                 let others = viewer.related(&table.relationships[*at], row);
