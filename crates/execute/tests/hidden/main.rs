@@ -38,8 +38,6 @@ mod variation;
 #[allow(dead_code, reason = "shared with the test of reads")]
 mod world;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use graphloom_graphql::OperationType;
 use graphloom_schema::{SchemaKind, SchemaVariant};
 use graphloom_vocab::RoleName;
@@ -49,8 +47,8 @@ use tape::Tape;
 use tokio::runtime::Runtime;
 use world::{Role, World};
 
-/// Schemas to look at; one more is another one in each run.
-const WORLDS: u64 = 3;
+/// Schemas to look at, the same in each run: what fails must fail again.
+const WORLDS: u64 = 4;
 /// Requests of each role over each schema.
 const REQUESTS: usize = 40;
 
@@ -77,16 +75,10 @@ fn look_at_worlds(pair: impl Fn(u64, &[u16]) -> Pair) {
         let text = std::env::var(name).ok();
         text.map(|text| text.parse::<u64>().unwrap())
     };
-    let first = number("HIDDEN_SEED");
     let worlds = number("HIDDEN_WORLDS").unwrap_or(WORLDS);
-    let first_seed = first.unwrap_or(0);
-    let mut seeds: Vec<u64> = (first_seed..first_seed + worlds).collect();
-    if first.is_none() {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        seeds.push(u64::from(now.subsec_nanos()));
-    }
+    let first = number("HIDDEN_SEED").unwrap_or(0);
     let mut tally = Tally::default();
-    for seed in seeds {
+    for seed in first..first + worlds {
         let choices = tape::numbers(seed, 4_000);
         pair(seed, &choices).look(&mut tally);
     }
