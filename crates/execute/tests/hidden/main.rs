@@ -174,8 +174,8 @@ impl Pair {
     /// Rows as they were, in pages as they were: where nothing orders them they come as they lie there. What
     /// changes has made of the pages depends on how long the rows are, with what is hidden of them.
     fn load(&self, [left, right]: &[String; 2]) {
-        self.left.run(left);
-        self.right.run(right);
+        self.runtime.block_on(self.left.run(left));
+        self.runtime.block_on(self.right.run(right));
     }
 
     /// The kind of the operation, where both answer the same.

@@ -23,7 +23,8 @@ const PLAIN_PLANS: &str = "DO $$ DECLARE setting text; BEGIN
 
 pub(crate) struct Served {
     pub(crate) engine: Engine,
-    database: Database,
+    pool: Pool,
+    _database: Database,
 }
 
 impl Served {
@@ -63,15 +64,20 @@ impl Served {
         engine.replace(Arc::new(Snapshot {
             generation: 1,
             schema: Arc::new(schema),
-            pools: HashMap::from([(source, pool)]),
+            pools: HashMap::from([(source, pool.clone())]),
             ..Snapshot::default()
         }));
-        Self { engine, database }
+        Self {
+            engine,
+            pool,
+            _database: database,
+        }
     }
 
     /// Runs statements past the engine.
-    pub(crate) fn run(&self, sql: &str) {
-        self.database.run(sql).unwrap();
+    pub(crate) async fn run(&self, sql: &str) {
+        let mut connection = self.pool.get().await.unwrap();
+        connection.simple(sql).await.unwrap();
     }
 
     /// What a role is told. Errors as clients see them, who are shown no internal details.
