@@ -182,18 +182,19 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
         .keys
         .into_iter()
         .partition(|KeyRow(is_primary, _, _)| *is_primary);
-    let can = |bit: u32| row.updatable.is_none_or(|bits| bits & bit != 0);
+    let facts = row.facts;
+    let can = |bit: u32| facts.updatable.is_none_or(|bits| bits & bit != 0);
     Ok(Table {
-        oid: row.oid,
-        name: QualifiedTable::new(row.schema, row.name),
-        kind: match row.kind {
+        oid: facts.oid,
+        name: QualifiedTable::new(facts.schema, facts.name),
+        kind: match facts.kind {
             'p' => TableKind::PartitionedTable,
             'v' => TableKind::View,
             'm' => TableKind::MaterializedView,
             'f' => TableKind::ForeignTable,
             _ => TableKind::Table,
         },
-        comment: row.comment,
+        comment: facts.comment,
         columns: row
             .columns
             .into_iter()
@@ -208,14 +209,14 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
             deletable: can(DELETE),
         },
         side_effects: SideEffects {
-            on_insert: row.effects.0,
-            on_update: row.effects.1,
-            nothing_else: row.effects.2,
+            on_insert: facts.effects.0,
+            on_update: facts.effects.1,
+            nothing_else: facts.effects.2,
         },
         reading: TableReading {
-            keys_hold: row.whole,
+            keys_hold: facts.whole,
             lookups: row.lookups.into_iter().map(ColumnName::new).collect(),
-            rows: u64::try_from(row.rows).ok(),
+            rows: u64::try_from(facts.rows).ok(),
         },
     })
 }

@@ -28,8 +28,24 @@ pub(super) struct TypeRow(
     pub(super) bool,
 );
 
+/// What a relation has none of is not there.
 #[derive(Deserialize)]
 pub(super) struct TableRow {
+    pub(super) facts: FactsRow,
+    #[serde(default)]
+    pub(super) columns: Vec<ColumnRow>,
+    #[serde(default)]
+    pub(super) keys: Vec<KeyRow>,
+    /// Columns that an index starts with.
+    #[serde(default)]
+    pub(super) lookups: Vec<String>,
+    #[serde(default)]
+    pub(super) foreign_keys: Vec<ForeignKeyRow>,
+}
+
+/// What is said of a relation as a whole.
+#[derive(Deserialize)]
+pub(super) struct FactsRow {
     pub(super) oid: u32,
     pub(super) schema: String,
     pub(super) name: String,
@@ -42,13 +58,8 @@ pub(super) struct TableRow {
     pub(super) effects: (bool, bool, bool),
     /// Whether its keys hold for exactly the rows that a query sees.
     pub(super) whole: bool,
-    /// Columns that an index starts with.
-    pub(super) lookups: Vec<String>,
     /// Roughly; -1 if nobody has counted.
     pub(super) rows: i64,
-    pub(super) columns: Vec<ColumnRow>,
-    pub(super) keys: Vec<KeyRow>,
-    pub(super) foreign_keys: Vec<ForeignKeyRow>,
 }
 
 /// `[name, number, type, not null, has default, identity, generated, comment]`

@@ -3,8 +3,9 @@
 -- One JSON value per row: {"type": [...]} for each type in use (and what it is made of) and
 -- {"table": {...}} for each relation. The order of array elements is that of the structs in introspect/.
 -- Read from pg_catalog itself: information_schema hides what the user may not touch, and is slow.
--- Relations are looked up by arrays of oids, not joined: the planner takes `relations` for one row and
--- would read all of it once per key.
+-- The planner knows nothing of how many relations are asked for, and takes them for few. Whatever it could do once
+-- for each of them, it does. Hence catalogs are looked up by arrays of oids, what is said of few relations is a set
+-- that is asked, and lists are put together by grouping instead of being joined.
 WITH RECURSIVE wanted AS (
   SELECT wanted.schema, wanted.name
   FROM json_to_recordset($1::text::json) AS wanted(schema name, name name)
@@ -98,6 +99,101 @@ WITH RECURSIVE wanted AS (
       SELECT FROM pg_catalog.pg_constraint AS parent
       WHERE parent.oid = foreign_key.conparentid AND parent.conrelid = foreign_key.conrelid)
   GROUP BY foreign_key.conrelid
+), restless AS MATERIALIZED (
+  -- Relations whose rows are not the same in whichever order they are written: with defaults that call more than the
+  -- usual functions or take from a sequence that is not the column's own, or checks that call functions which may
+  -- look around. A default that is a plain value is not written out: of those there are many.
+  SELECT attrdef.adrelid AS oid
+  FROM pg_catalog.pg_attrdef AS attrdef
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN NOT starts_with(attrdef.adbin::text, '{CONST ')
+      THEN pg_catalog.pg_get_expr(attrdef.adbin, attrdef.adrelid) END AS text
+    OFFSET 0) AS written
+  WHERE attrdef.adrelid = ANY (ARRAY(SELECT relations.oid FROM relations))
+    AND strpos(written.text, '(') > 0
+    AND written.text !~ '^([a-z_]+\.)?(now|gen_random_uuid|uuid_generate_v4)\(\)$'
+    AND NOT (
+      written.text ~ '^nextval\(''[^'']*''::regclass\)$'
+      AND EXISTS (
+        SELECT FROM pg_catalog.pg_depend AS uses
+        JOIN pg_catalog.pg_depend AS owned
+          ON owned.classid = 'pg_catalog.pg_class'::regclass AND owned.objid = uses.refobjid
+          AND owned.refobjid = attrdef.adrelid AND owned.refobjsubid = attrdef.adnum
+          AND owned.deptype IN ('a', 'i')
+        WHERE uses.classid = 'pg_catalog.pg_attrdef'::regclass AND uses.objid = attrdef.oid
+          AND uses.refclassid = 'pg_catalog.pg_class'::regclass))
+  UNION
+  SELECT condition.conrelid
+  FROM pg_catalog.pg_constraint AS condition
+  JOIN pg_catalog.pg_depend AS uses
+    ON uses.classid = 'pg_catalog.pg_constraint'::regclass AND uses.objid = condition.oid
+    AND uses.refclassid = 'pg_catalog.pg_proc'::regclass
+  JOIN pg_catalog.pg_proc AS function ON function.oid = uses.refobjid
+  WHERE condition.conrelid = ANY (ARRAY(SELECT relations.oid FROM relations))
+    AND condition.contype = 'c' AND function.provolatile <> 'i'
+), triggers AS MATERIALIZED (
+  -- Of relations with triggers; those of event triggers only note what happened.
+  SELECT trigger.tgrelid AS oid,
+         coalesce(bool_or(trigger.tgtype & 4 <> 0) FILTER (WHERE kind.is_other), false) AS on_insert,
+         coalesce(bool_or(trigger.tgtype & 16 <> 0) FILTER (WHERE kind.is_other), false) AS on_update
+  FROM pg_catalog.pg_trigger AS trigger
+  JOIN pg_catalog.pg_proc AS function ON function.oid = trigger.tgfoid
+  CROSS JOIN LATERAL (
+    SELECT function.pronamespace IS DISTINCT FROM to_regnamespace('hdb_catalog')::oid AS is_other) AS kind
+  WHERE trigger.tgrelid = ANY (ARRAY(SELECT relations.oid FROM relations)) AND NOT trigger.tgisinternal
+  GROUP BY trigger.tgrelid
+), tied AS MATERIALIZED (
+  -- Relations with constraints that are checked later, and those that keys lead to which change other rows.
+  SELECT part.conrelid AS oid
+  FROM pg_catalog.pg_constraint AS part
+  WHERE part.condeferrable AND part.conrelid <> 0
+  UNION
+  SELECT reference.confrelid
+  FROM pg_catalog.pg_constraint AS reference
+  WHERE reference.contype = 'f'
+    AND (reference.condeferrable OR reference.confupdtype NOT IN ('a', 'r'))
+), facts AS (
+  SELECT relations.oid,
+         json_build_object(
+           'oid', relations.oid::int8,
+           'schema', relations.nspname,
+           'name', relations.relname,
+           'kind', relations.relkind,
+           'comment', description.description,
+           -- Views and materialized views are asked; anything else is taken to be writable.
+           'updatable', CASE WHEN relations.relkind IN ('v', 'm')
+             THEN pg_catalog.pg_relation_is_updatable(relations.oid, true) END,
+           -- Whether inserting, and updating, does more than write the row: whatever could see in which order
+           -- rows are written. Then whether there is nothing else besides.
+           'effects', json_build_array(
+             relation.has_rules OR relation.is_restless
+               OR relations.oid IN (SELECT triggers.oid FROM triggers WHERE triggers.on_insert),
+             relation.has_rules OR relation.is_restless
+               OR relations.oid IN (SELECT triggers.oid FROM triggers WHERE triggers.on_update),
+             relations.relkind = 'r'
+               AND NOT (relation.has_rules OR class.relhassubclass OR relation.is_restless)
+               AND relations.oid NOT IN (SELECT triggers.oid FROM triggers)
+               AND relations.oid NOT IN (SELECT tied.oid FROM tied)),
+           -- Whether what its keys say holds for all that a query sees, and only that: no tables inherit from it,
+           -- no row security hides rows.
+           'whole', relations.relkind = 'p'
+             OR (relations.relkind = 'r' AND NOT class.relhassubclass AND NOT class.relrowsecurity),
+           'rows', greatest(class.reltuples, -1)::int8) AS facts
+  FROM relations
+  JOIN pg_catalog.pg_class AS class ON class.oid = relations.oid
+  CROSS JOIN LATERAL (
+    SELECT class.relhasrules OR class.relrowsecurity AS has_rules,
+           relations.oid IN (SELECT restless.oid FROM restless) AS is_restless
+    OFFSET 0) AS relation
+  LEFT JOIN pg_catalog.pg_description AS description
+    ON description.classoid = 'pg_catalog.pg_class'::regclass
+    AND description.objoid = relations.oid AND description.objsubid = 0
+), parts AS (
+  SELECT facts.oid, 'facts' AS part, facts.facts AS said FROM facts
+  UNION ALL SELECT column_lists.oid, 'columns', column_lists.list FROM column_lists
+  UNION ALL SELECT key_lists.oid, 'keys', key_lists.list FROM key_lists
+  UNION ALL SELECT lookup_lists.oid, 'lookups', lookup_lists.list FROM lookup_lists
+  UNION ALL SELECT foreign_key_lists.oid, 'foreign_keys', foreign_key_lists.list FROM foreign_key_lists
 )
 SELECT json_build_object('type', json_build_array(
   type.oid::int8, namespace.nspname, type.typname, type.typtype, type.typbasetype::int8,
@@ -107,80 +203,6 @@ JOIN pg_catalog.pg_type AS type ON type.oid = used_types.oid
 JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = type.typnamespace
 LEFT JOIN pg_catalog.pg_type AS element ON element.oid = type.typelem AND element.typarray = type.oid
 UNION ALL
-SELECT json_build_object('table', json_build_object(
-  'oid', relations.oid::int8,
-  'schema', relations.nspname,
-  'name', relations.relname,
-  'kind', relations.relkind,
-  'comment', description.description,
-  -- Views and materialized views are asked; anything else is taken to be writable.
-  'updatable', CASE WHEN relations.relkind IN ('v', 'm')
-    THEN pg_catalog.pg_relation_is_updatable(relations.oid, true) END,
-  -- Whether inserting, and updating, does more than write the row: whatever could see in which order rows
-  -- are written. Triggers of event triggers only note what happened.
-  'effects', (
-    SELECT json_build_array(
-      class.relhasrules OR class.relrowsecurity OR order_dependent.found
-        OR coalesce(bool_or(trigger.tgtype & 4 <> 0), false),
-      class.relhasrules OR class.relrowsecurity OR order_dependent.found
-        OR coalesce(bool_or(trigger.tgtype & 16 <> 0), false),
-      class.relkind = 'r' AND NOT (class.relhasrules OR class.relrowsecurity OR class.relhassubclass
-        OR order_dependent.found)
-        AND NOT EXISTS (
-          SELECT FROM pg_catalog.pg_trigger AS any_trigger
-          WHERE any_trigger.tgrelid = relations.oid AND NOT any_trigger.tgisinternal)
-        AND NOT EXISTS (
-          SELECT FROM pg_catalog.pg_constraint AS part
-          WHERE part.conrelid = relations.oid AND part.condeferrable)
-        AND NOT EXISTS (
-          SELECT FROM pg_catalog.pg_constraint AS reference
-          WHERE reference.confrelid = relations.oid
-            AND (reference.condeferrable OR reference.confupdtype NOT IN ('a', 'r'))))
-    FROM pg_catalog.pg_trigger AS trigger
-    JOIN pg_catalog.pg_proc AS function ON function.oid = trigger.tgfoid
-    WHERE trigger.tgrelid = relations.oid AND NOT trigger.tgisinternal
-      AND function.pronamespace IS DISTINCT FROM to_regnamespace('hdb_catalog')::oid),
-  -- Whether what its keys say holds for all that a query sees, and only that: no tables inherit from it, no row
-  -- security hides rows.
-  'whole', class.relkind = 'p' OR (class.relkind = 'r' AND NOT class.relhassubclass AND NOT class.relrowsecurity),
-  'lookups', coalesce(lookup_lists.list, '[]'),
-  'rows', greatest(class.reltuples, -1)::int8,
-  'columns', coalesce(column_lists.list, '[]'),
-  'keys', coalesce(key_lists.list, '[]'),
-  'foreign_keys', coalesce(foreign_key_lists.list, '[]')))
-FROM relations
-JOIN pg_catalog.pg_class AS class ON class.oid = relations.oid
-LEFT JOIN column_lists ON column_lists.oid = relations.oid
-LEFT JOIN lookup_lists ON lookup_lists.oid = relations.oid
-LEFT JOIN key_lists ON key_lists.oid = relations.oid
-LEFT JOIN foreign_key_lists ON foreign_key_lists.oid = relations.oid
-CROSS JOIN LATERAL (
-  -- Defaults that call more than the usual functions or take from a sequence that is not the column's own,
-  -- and checks that call functions which may look around.
-  SELECT EXISTS (
-      SELECT FROM pg_catalog.pg_attrdef AS attrdef
-      CROSS JOIN LATERAL pg_catalog.pg_get_expr(attrdef.adbin, attrdef.adrelid) AS default_text
-      WHERE attrdef.adrelid = relations.oid AND strpos(default_text, '(') > 0
-        AND default_text !~ '^([a-z_]+\.)?(now|gen_random_uuid|uuid_generate_v4)\(\)$'
-        AND NOT (
-          default_text ~ '^nextval\(''[^'']*''::regclass\)$'
-          AND EXISTS (
-            SELECT FROM pg_catalog.pg_depend AS uses
-            JOIN pg_catalog.pg_depend AS owned
-              ON owned.classid = 'pg_catalog.pg_class'::regclass AND owned.objid = uses.refobjid
-              AND owned.refobjid = attrdef.adrelid AND owned.refobjsubid = attrdef.adnum
-              AND owned.deptype IN ('a', 'i')
-            WHERE uses.classid = 'pg_catalog.pg_attrdef'::regclass AND uses.objid = attrdef.oid
-              AND uses.refclassid = 'pg_catalog.pg_class'::regclass)))
-    OR EXISTS (
-      SELECT FROM pg_catalog.pg_constraint AS condition
-      JOIN pg_catalog.pg_depend AS uses
-        ON uses.classid = 'pg_catalog.pg_constraint'::regclass AND uses.objid = condition.oid
-        AND uses.refclassid = 'pg_catalog.pg_proc'::regclass
-      JOIN pg_catalog.pg_proc AS function ON function.oid = uses.refobjid
-      WHERE condition.conrelid = relations.oid AND condition.contype = 'c'
-        AND function.provolatile <> 'i') AS found
-) AS order_dependent
-LEFT JOIN pg_catalog.pg_description AS description
-  ON description.classoid = 'pg_catalog.pg_class'::regclass
-  AND description.objoid = relations.oid AND description.objsubid = 0
+SELECT json_build_object('table', json_object_agg(parts.part, parts.said))
+FROM parts
+GROUP BY parts.oid
