@@ -28,6 +28,7 @@ mod predicate;
 mod select;
 mod stream;
 mod subscription;
+mod unbound;
 mod variables;
 
 pub use limits::Limits;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use graphloom_graphql::{Document, Operation, OperationType, Selection};
 use graphloom_ir::{
-    BoundOperation, Mutation, OperationKind, Premise, RootField, RootMutation, RootValue, Rows,
-    SelectGrant, SourceQuery, TableAccess,
+    BoundOperation, Mutation, Observed, OperationKind, Premise, RootField, RootMutation, RootValue,
+    Rows, SelectGrant, SourceQuery, TableAccess,
 };
 use graphloom_schema::{FieldDefinition, FieldMeaning, ObjectType, RoleSchema, RootKind};
 use graphloom_vocab::{Absent, Error, ErrorPath, GraphqlName, JsonObject, Result};
@@ -16,6 +16,7 @@ use crate::binder::{Binder, Seen};
 use crate::collect::Collected;
 use crate::directives::RootFields;
 use crate::mutation::Bound;
+use crate::unbound::Written;
 use crate::variables::VariableRules;
 use crate::{fragments, subscription};
 
@@ -79,13 +80,18 @@ pub fn bind(
     limits: Limits,
 ) -> Result<(BoundOperation, VariableRules)> {
     let checked = fragments::check(document, operation, limits)?;
-    let rules = VariableRules::new(operation, checked.variables)?;
+    let rules = VariableRules::new(operation, checked.variables, schema.unbound_variables)?;
     let values = rules.resolve(variables)?;
+    let written = Written::new(document, operation, &rules, &values);
+    let (operation, fragments) = match &written {
+        Some(written) => (&written.operation, &written.fragments()),
+        None => (operation, &checked.fragments),
+    };
     let kind = operation_kind(operation);
     let mut binder = Binder {
         kind,
         schema,
-        fragments: &checked.fragments,
+        fragments,
         rules: &rules,
         variables: &values,
         limits,
@@ -95,6 +101,13 @@ pub fn bind(
         seen: Seen::default(),
         depth: 0,
     };
+    for name in rules.optional() {
+        let observed = match values.contains_key(name.as_str()) {
+            true => Observed::Present,
+            false => Observed::Absent,
+        };
+        binder.assume(name, &[], observed);
+    }
     let root = binder.root_type(kind)?;
     let mut allowed = RootFields::Many;
     match kind {

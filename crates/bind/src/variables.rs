@@ -3,6 +3,7 @@
 use graphloom_graphql::{Operation, TypeRef, Value};
 use graphloom_ir::coerce::coerce;
 use graphloom_ir::{Input, VariableUse, lookup};
+use graphloom_schema::UnboundVariables;
 use graphloom_vocab::{Error, GraphqlName, Json, JsonObject, Result};
 use indexmap::{IndexMap, IndexSet};
 
@@ -11,6 +12,7 @@ use indexmap::{IndexMap, IndexSet};
 pub struct VariableRules {
     pub(crate) declared: IndexMap<GraphqlName, Declaration>,
     used: IndexSet<GraphqlName>,
+    unbound: UnboundVariables,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +24,11 @@ pub(crate) struct Declaration {
 
 impl VariableRules {
     /// Reads an operation's declarations. `used` are the variables it and its fragments mention.
-    pub(crate) fn new(operation: &Operation, used: IndexSet<GraphqlName>) -> Result<Self> {
+    pub(crate) fn new(
+        operation: &Operation,
+        used: IndexSet<GraphqlName>,
+        unbound: UnboundVariables,
+    ) -> Result<Self> {
         let mut declared = IndexMap::new();
         for definition in &operation.variables {
             let default = definition.default.as_ref().map(constant);
@@ -43,10 +49,22 @@ impl VariableRules {
         if let Some(name) = used.iter().find(|name| !declared.contains_key(*name)) {
             return Err(Error::validation(format!("unbound variable \"{name}\"")));
         }
-        Ok(Self { declared, used })
+        Ok(Self {
+            declared,
+            used,
+            unbound,
+        })
     }
 
-    /// A request's values with defaults filled in; a nullable variable without either is null.
+    /// The variables that a request may leave out and that then are as if they were not written.
+    pub(crate) fn optional(&self) -> impl Iterator<Item = &GraphqlName> {
+        let is_absent = self.unbound == UnboundVariables::Absent;
+        let declared = self.declared.iter().filter(move |_| is_absent);
+        let optional = declared.filter(|(_, of)| of.default.is_none() && !of.ty.is_non_null());
+        optional.map(|(name, _)| name)
+    }
+
+    /// A request's values with defaults filled in; a nullable variable without either is null, or not among them.
     pub fn resolve(&self, supplied: &JsonObject) -> Result<JsonObject> {
         let mut values = JsonObject::new();
         for (name, declaration) in &self.declared {
@@ -60,7 +78,10 @@ impl VariableRules {
                 Some(value) => value.clone(),
                 None => match &declaration.default {
                     Some(default) => default.clone(),
-                    None if !declaration.ty.is_non_null() => Json::Null,
+                    None if !declaration.ty.is_non_null() => match self.unbound {
+                        UnboundVariables::Null => Json::Null,
+                        UnboundVariables::Absent => continue,
+                    },
                     None => {
                         return Err(Error::validation(format!(
                             "expecting a value for non-nullable variable: \"{name}\""

@@ -29,6 +29,8 @@ pub struct Assumption {
 pub enum Observed {
     /// No value, and no default.
     Absent,
+    /// Any value, null too.
+    Present,
     /// Null.
     Null,
     /// Anything but null.
@@ -129,6 +131,7 @@ impl Assumption {
         match (&self.observed, value) {
             (Observed::Absent, value) => value.is_none(),
             (_, None) => false,
+            (Observed::Present, Some(_)) => true,
             (Observed::Null, Some(value)) => value.is_null(),
             (Observed::NotNull, Some(value)) => !value.is_null(),
             (Observed::Keys(keys), Some(Json::Object(object))) => {

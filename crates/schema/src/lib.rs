@@ -44,7 +44,9 @@ pub use role::{
 };
 pub use rule::{RuleContext, Texts, Through, compile_condition, compile_rule};
 pub use scalar::{output, scalar_name};
-pub use source::{Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings};
+pub use source::{
+    Feature, Features, FunctionPermissions, NullOperands, Numerics, Settings, UnboundVariables,
+};
 pub use table::{ColumnInfo, ComputedGrant, SelectPermissionInfo, TableInfo};
 pub use types::{
     CallMeaning, ComputedMeaning, EnumMeaning, EnumType, EnumValue, FieldDefinition, FieldMeaning,

@@ -20,6 +20,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What variables without a value are.
+    pub(crate) fn unbound_variables(self) -> UnboundVariables {
+        match self.features.has(Feature::NoNullUnboundVariableDefault) {
+            true => UnboundVariables::Absent,
+            false => UnboundVariables::Null,
+        }
+    }
+
     /// How a source's names are made.
     pub(crate) fn naming(self, customization: &SourceCustomization) -> Naming {
         if self.features.has(Feature::NamingConvention) {
@@ -31,6 +39,16 @@ impl Settings {
         };
         Naming::new(&customization, NamingConvention::HasuraDefault)
     }
+}
+
+/// What a nullable variable is that has neither a value nor a default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnboundVariables {
+    /// Null, as v2 has it by default.
+    #[default]
+    Null,
+    /// As if what holds it were not written, as the specification has it.
+    Absent,
 }
 
 /// What a condition is whose operand is null (`{_eq: null}`).

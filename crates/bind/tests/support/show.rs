@@ -121,6 +121,7 @@ fn premise(assumption: &Assumption) -> String {
     let path = path.to_string().replacen("$.", "$", 1);
     match &assumption.observed {
         Observed::Absent => format!("{path} is absent"),
+        Observed::Present => format!("{path} is present"),
         Observed::Null => format!("{path} is null"),
         Observed::NotNull => format!("{path} is not null"),
         Observed::Keys(keys) => format!("{path} has the keys {keys:?}"),

@@ -45,7 +45,7 @@ use crate::types::{
     EnumType, FieldDefinition, FieldMeaning, InputMeaning, InputObjectType, InputValueDefinition,
     InterfaceType, NodeTable, ObjectType, ScalarType, TypeDefinition,
 };
-use crate::{Naming, NullOperands, Settings};
+use crate::{Naming, NullOperands, Settings, UnboundVariables};
 
 /// Which of the two schemas a role has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -84,6 +84,8 @@ pub struct RoleSchema {
     pub query_type: GraphqlName,
     /// What a condition is whose operand is null.
     pub null_operands: NullOperands,
+    /// What a variable is that has no value.
+    pub unbound_variables: UnboundVariables,
     /// The mutation root's name, if the role may write anything.
     pub mutation_type: Option<GraphqlName>,
     /// The subscription root's name, if the role may subscribe to anything.
@@ -113,6 +115,7 @@ impl RoleSchema {
     pub(crate) fn new(of: Ingredients, places: &Arc<Places>) -> Self {
         let role = of.role.clone();
         let null_operands = of.settings.null_operands;
+        let unbound_variables = of.settings.unbound_variables();
         let parts = match of.variant.kind {
             // `node` leads to every table.
             SchemaKind::Relay => None,
@@ -130,6 +133,7 @@ impl RoleSchema {
             role,
             query_type: query_type.expect("every schema has a query root"),
             null_operands,
+            unbound_variables,
             mutation_type,
             subscription_type,
             types,

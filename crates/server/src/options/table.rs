@@ -58,7 +58,6 @@ const EXPERIMENTAL: &[&str] = &[
 pub(super) const FEATURES_WITHOUT_EFFECT: &[&str] = &[
     "apollo_federation",
     "bigquery_string_numeric_input",
-    "no_null_unbound_variable_default",
     "remove_empty_subscription_responses",
 ];
 
@@ -269,7 +268,7 @@ pub const SERVE: &[Opt] = &[
     Opt::new("default-naming-convention", &["HASURA_GRAPHQL_DEFAULT_NAMING_CONVENTION"], Choice(&["hasura-default", "graphql-default"]),
         "How names of the schema are made").or("hasura-default"),
     Opt::new("experimental-features", &["HASURA_GRAPHQL_EXPERIMENTAL_FEATURES"], List(EXPERIMENTAL),
-        "Features to switch on; `apollo_federation`, `bigquery_string_numeric_input`, `no_null_unbound_variable_default` and `remove_empty_subscription_responses` have no effect yet and are warned about, `inherited_roles`, `streaming_subscriptions` and `optimize_permission_filters` are always on").or(""),
+        "Features to switch on; `apollo_federation`, `bigquery_string_numeric_input` and `remove_empty_subscription_responses` have no effect yet and are warned about, `inherited_roles`, `streaming_subscriptions` and `optimize_permission_filters` are always on").or(""),
     Opt::new("enable-apollo-federation", &["HASURA_GRAPHQL_ENABLE_APOLLO_FEDERATION"], Switch,
         "Be a subgraph").or("false").status(NotBuilt),
     Opt::new("metadata-defaults", &["HASURA_GRAPHQL_METADATA_DEFAULTS"], Text,

@@ -438,7 +438,7 @@ mod tests {
                 ("HASURA_GRAPHQL_EVENTS_FETCH_BATCH_SIZE", "100"),
                 (
                     "HASURA_GRAPHQL_EXPERIMENTAL_FEATURES",
-                    "naming_convention, no_null_unbound_variable_default",
+                    "naming_convention, remove_empty_subscription_responses",
                 ),
                 ("HASURA_GRAPHQL_PG_SOURCE_URL_1", "postgres://secret"),
                 ("UNRELATED", "x"),
@@ -451,7 +451,7 @@ mod tests {
             [
                 "environment variable HASURA_GRAPHQL_PG_SOURCE_URL_1 is set, but no option has this name",
                 "environment variable HASURA_GRAPHQL_EXPERIMENTAL_FEATURES has \
-                 no_null_unbound_variable_default, which has no effect in this version",
+                 remove_empty_subscription_responses, which has no effect in this version",
                 "environment variable HASURA_GRAPHQL_CONFIGURED_HEADER_PRECEDENCE is set, but has no effect \
                  in this version",
             ]
