@@ -5,21 +5,21 @@
 //! early and the aggregates need neither its order nor its columns.
 
 use graphloom_ir::{
-    AggregateField, AggregateFieldValue, AggregateFunction, AggregateOp, AggregateOpField,
-    AggregateSelect, AggregatedField, AggregatedValue, Distinct, Field, GrantedColumn, Rows,
-    SelectArguments, TableSelect,
+    AggregateField, AggregateFieldValue, AggregateOp, AggregateOpField, AggregateSelect,
+    AggregatedValue, Field, Rows, SelectArguments, TableSelect,
 };
 use graphloom_sql::{
     AggregateArguments, AggregateCall, Alias, BinaryOperator, Expr, FromItem, Function, Name,
     Select, Target, WindowCall,
 };
 
-use crate::column::{granted, output};
 use crate::context::{Context, ROW_NUMBER, carry, carry_on};
 use crate::group;
-use crate::object::{Pairs, list_or_empty, object};
+use crate::object::{COLUMNS_MAX, Pairs, list_or_empty, object, value_name};
 use crate::rows::{self, Link, Ordering, Request};
 use crate::select::{Related, list, list_rows, pairs};
+use crate::shape::ObjectShape;
+use crate::tally::{Part, Parts, tally};
 
 /// `SELECT json_build_object('aggregate', …, 'nodes', …) FROM …`: always one row.
 pub(crate) fn aggregate(
@@ -48,6 +48,74 @@ pub(crate) fn aggregate(
         targets: vec![Target::unnamed(whole)],
         ..pending.close(context, &source)
     }
+}
+
+/// The same as values instead of JSON: `SELECT count(*) AS "f0", max(t0."views") AS "f1" FROM …`, and how JSON is made
+/// of them. There may be none. Only for what [`is_tally`].
+pub(crate) fn values(
+    context: &mut Context,
+    link: Option<Link<'_>>,
+    select: &AggregateSelect,
+) -> (Select, ObjectShape) {
+    let wants = Wants {
+        aggregates: select
+            .fields
+            .iter()
+            .any(|field| has_aggregates(&field.value)),
+        nodes: false,
+    };
+    let (source, pending) = match wants.aggregates {
+        true => source(context, link, select, wants),
+        false => {
+            let nowhere = Source::all(context.alias());
+            (nowhere, Pending::Direct(Select::default()))
+        }
+    };
+    let mut parts = Parts::with_capacity(select.fields.len());
+    for field in &select.fields {
+        let part = match &field.value {
+            AggregateFieldValue::Aggregate(fields) => {
+                Part::Object(tally(context, source.row, fields))
+            }
+            AggregateFieldValue::Typename(name) => Part::Constant(name.clone()),
+            AggregateFieldValue::Nodes(_) | AggregateFieldValue::Groups(_) => {
+                unreachable!("what has rows is asked for as JSON")
+            }
+        };
+        parts.push((field.key.clone(), part));
+    }
+    let (values, shape) = Part::Object(parts).values();
+    let targets = values.into_iter().enumerate();
+    let targets = targets.map(|(at, value)| Target::named(value, value_name(at)));
+    let select = Select {
+        targets: targets.collect(),
+        ..pending.close(context, &source)
+    };
+    (select, shape)
+}
+
+/// Whether nothing but aggregates is asked for, and not too many.
+pub(crate) fn is_tally(select: &AggregateSelect) -> bool {
+    let is_tally = |field: &AggregateField| match field.value {
+        AggregateFieldValue::Typename(_) | AggregateFieldValue::Aggregate(_) => true,
+        AggregateFieldValue::Nodes(_) | AggregateFieldValue::Groups(_) => false,
+    };
+    select.fields.iter().all(is_tally) && values_max(select) <= COLUMNS_MAX
+}
+
+/// How many values there are at most.
+pub(crate) fn values_max(select: &AggregateSelect) -> usize {
+    let values = select.fields.iter().map(|field| match &field.value {
+        AggregateFieldValue::Aggregate(fields) => {
+            let values = fields.iter().map(|field| match &field.value {
+                AggregateOp::Columns(_, columns) => columns.len(),
+                AggregateOp::Count { .. } | AggregateOp::Typename(_) => 1,
+            });
+            values.sum()
+        }
+        _ => 1,
+    });
+    values.sum()
 }
 
 /// What the selection holds.
@@ -231,7 +299,7 @@ fn nodes_only(context: &mut Context, link: Option<Link<'_>>, select: &AggregateS
 /// An `aggregate {…}` in which nothing is aggregated: no row is read.
 fn constants(context: &mut Context, fields: &[AggregateOpField]) -> Expr {
     let nowhere = context.alias();
-    aggregates(context, nowhere, fields)
+    Part::Object(tally(context, nowhere, fields)).json()
 }
 
 /// The whole object.
@@ -245,7 +313,9 @@ fn whole(
     for field in &select.fields {
         let value = match &field.value {
             AggregateFieldValue::Typename(name) => Expr::text(name),
-            AggregateFieldValue::Aggregate(fields) => aggregates(context, source.row, fields),
+            AggregateFieldValue::Aggregate(fields) => {
+                Part::Object(tally(context, source.row, fields)).json()
+            }
             AggregateFieldValue::Groups(groups) => {
                 Expr::subselect(group::groups(context, link, select, groups))
             }
@@ -274,60 +344,4 @@ fn nodes(context: &mut Context, row: Alias, fields: &[Field], filter: Option<Exp
         order_by: Vec::new(),
         filter,
     })))
-}
-
-/// `json_build_object('count', count(*), 'max', json_build_object(…))`
-pub(crate) fn aggregates(context: &mut Context, row: Alias, fields: &[AggregateOpField]) -> Expr {
-    let mut pairs = Pairs::with_capacity(fields.len());
-    for field in fields {
-        let value = match &field.value {
-            AggregateOp::Typename(name) => Expr::text(name),
-            AggregateOp::Count { columns, distinct } => count(context, row, columns, *distinct),
-            AggregateOp::Columns(function, columns) => {
-                over_columns(context, row, *function, columns)
-            }
-        };
-        pairs.push((field.key.clone(), value));
-    }
-    object(pairs)
-}
-
-/// `count(*)`, `count(t0."a")`, `count(DISTINCT ROW(t0."a", t0."b"))`
-fn count(context: &mut Context, row: Alias, columns: &[GrantedColumn], distinct: Distinct) -> Expr {
-    let mut values = Vec::with_capacity(columns.len());
-    for column in columns {
-        values.push(granted(context, row, column));
-    }
-    let counted = match values.len() {
-        0 => return Expr::aggregate("count", AggregateArguments::Star),
-        1 => values,
-        _ => vec![Expr::RowOf(values)],
-    };
-    let arguments = match distinct {
-        Distinct::No => AggregateArguments::All(counted),
-        Distinct::Yes => AggregateArguments::Distinct(counted),
-    };
-    Expr::aggregate("count", arguments)
-}
-
-/// `json_build_object('views', max(t0."views"))`
-fn over_columns(
-    context: &mut Context,
-    row: Alias,
-    function: AggregateFunction,
-    columns: &[AggregatedField],
-) -> Expr {
-    let mut pairs = Pairs::with_capacity(columns.len());
-    for field in columns {
-        let value = match &field.value {
-            AggregatedValue::Typename(name) => Expr::text(name),
-            AggregatedValue::Column(column, form) => {
-                let each = AggregateArguments::All(vec![granted(context, row, column)]);
-                let value = Expr::aggregate(function.name(), each);
-                output(context, value, column.ty(), *form)
-            }
-        };
-        pairs.push((field.key.clone(), value));
-    }
-    object(pairs)
 }

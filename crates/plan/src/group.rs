@@ -17,13 +17,14 @@ use graphloom_sql::{
     AggregateArguments, Alias, Expr, FromItem, Name, OrderBy, Select, Target, TypeName,
 };
 
-use crate::aggregate::{aggregates, has_window};
+use crate::aggregate::has_window;
 use crate::column::{granted, output};
 use crate::condition::{Scope, compared};
 use crate::context::{Context, carry};
 use crate::object::{Pairs, list_or_empty, object};
 use crate::order::{direction, nulls};
 use crate::rows::{self, Link, Ordering, Request};
+use crate::tally::{Part, tally};
 
 /// The column of a group's object.
 const GROUP: &str = "g";
@@ -157,7 +158,9 @@ impl Made<'_> {
             let value = match &field.value {
                 GroupFieldValue::Typename(name) => Expr::text(name),
                 GroupFieldValue::Key(columns) => self.group_key(context, columns),
-                GroupFieldValue::Aggregate(fields) => aggregates(context, self.row, fields),
+                GroupFieldValue::Aggregate(fields) => {
+                    Part::Object(tally(context, self.row, fields)).json()
+                }
             };
             pairs.push((field.key.clone(), value));
         }

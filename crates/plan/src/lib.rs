@@ -33,6 +33,7 @@ mod rows;
 mod select;
 mod shape;
 mod stream;
+mod tally;
 mod value;
 mod write;
 
@@ -125,6 +126,15 @@ pub fn draft_for(query: &ir::SourceQuery, delivery: Delivery) -> StatementDraft 
         (Delivery::Rows, ir::SourceQuery::One(one)) if select::fits_rows(&one.fields) => {
             let (select, shape) = row_root(&mut context, one, select::one_row);
             (select, ResultShape::RowOrNoRow(shape))
+        }
+        (Delivery::Rows, ir::SourceQuery::Aggregate(tally)) if aggregate::is_tally(tally) => {
+            let (mut select, shape) = aggregate::values(&mut context, None, tally);
+            if select.targets.is_empty() {
+                select
+                    .targets
+                    .push(sql::Target::unnamed(sql::Expr::boolean(true)));
+            }
+            (select, ResultShape::RowOrNoRow(Arc::new(shape)))
         }
         _ => root(&mut context, query),
     };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use graphloom_ir::{Field, FieldValue, Join, Output, Partners, Rows, TableSelect};
+use graphloom_ir::{AggregateSelect, Field, FieldValue, Join, Output, Partners, Rows, TableSelect};
 use graphloom_sql::{AggregateArguments, Alias, Expr, FromItem, Name, Select, Target};
 
-use crate::aggregate::aggregate;
+use crate::aggregate::{self, aggregate, is_tally};
 use crate::column::{computed, encoded, is_plain, selected};
 use crate::connection::{connection, node_id};
 use crate::context::{Context, Form, carry};
@@ -163,6 +163,7 @@ pub(crate) fn fits_rows(fields: &[Field]) -> bool {
 fn values_max(fields: &[Field]) -> usize {
     let values = fields.iter().map(|field| match &field.value {
         FieldValue::Object(_, select) => 1 + values_max(&select.fields),
+        FieldValue::Aggregate(_, select) => aggregate::values_max(select),
         _ => 1,
     });
     values.sum()
@@ -181,12 +182,17 @@ fn computes_late(form: Form, select: &TableSelect, request: Request<'_>) -> bool
     let fields = &select.fields;
     let converts = |field| form != Form::Json && is_converted(field);
     (skips && fields.iter().any(costs))
-        || (limited && fields.iter().any(is_joined))
+        || (limited && fields.iter().any(|field| is_joined(form, field)))
         || ((skips || sorts) && fields.iter().any(converts))
 }
 
-fn is_joined(field: &Field) -> bool {
-    matches!(field.value, FieldValue::Object(..))
+/// Whether what a field shows is joined to the rows.
+fn is_joined(form: Form, field: &Field) -> bool {
+    match &field.value {
+        FieldValue::Object(..) => true,
+        FieldValue::Aggregate(_, select) => form != Form::Json && is_tally(select),
+        _ => false,
+    }
 }
 
 /// Whether something is made of a value that would be read as it is in JSON.
@@ -239,6 +245,16 @@ impl Related {
                 Expr::Column(alias, Name::new(OBJECT))
             }
         }
+    }
+
+    /// Joins what always is one row.
+    fn join(&mut self, context: &mut Context, select: Select) -> Alias {
+        let alias = context.alias();
+        let at = self.reserve(alias);
+        if let Self::Joined(joined) = self {
+            joined[at].0 = select;
+        }
+        alias
     }
 
     /// Keeps a place for what later ones refer to.
@@ -320,6 +336,7 @@ fn field_values(
         })
     };
     let is_converted = context.form != Form::Json;
+    let is_joined_here = is_converted && matches!(related, Related::Joined(_));
     let expr = match value {
         FieldValue::Constant(name) => {
             let shape = MemberShape::Constant(name.clone());
@@ -356,6 +373,9 @@ fn field_values(
                 return (vec![list], MemberShape::Value(shape));
             }
         },
+        FieldValue::Aggregate(join, select) if is_joined_here && is_tally(select) => {
+            return aggregate_values(context, link(&join.mapping), select, related);
+        }
         FieldValue::Aggregate(join, select) => {
             let link = link(&join.mapping);
             Expr::subselect(context.in_json(|context| aggregate(context, link, select)))
@@ -367,6 +387,24 @@ fn field_values(
         FieldValue::NodeId(id) => node_id(context, row, id),
     };
     (vec![expr], MemberShape::Value(PlaceValue::Scalar))
+}
+
+/// The aggregates of a row that is not JSON, joined to it.
+fn aggregate_values(
+    context: &mut Context,
+    link: Option<Link<'_>>,
+    select: &AggregateSelect,
+    related: &mut Related,
+) -> (Vec<Expr>, MemberShape) {
+    let (rows, shape) = aggregate::values(context, link, select);
+    let count = rows.targets.len();
+    let shape = MemberShape::Value(PlaceValue::Object(Arc::new(shape), Presence::Always));
+    if count == 0 {
+        return (Vec::new(), shape);
+    }
+    let alias = related.join(context, rows);
+    let values = (0..count).map(|at| Expr::Column(alias, value_name(at)));
+    (values.collect(), shape)
 }
 
 /// The values of an object in a row that is not JSON; in front of them one that tells whether there is any object.
@@ -393,11 +431,12 @@ fn object_values(
     let (row, mut rows) = rows::requested(context, &select.access, Some(link), request);
     let mut members = Vec::with_capacity(select.fields.len());
     for field in &select.fields {
-        let mut member = match is_joined(field) {
+        let is_joined = is_joined(context.form, field);
+        let mut member = match is_joined {
             true => member(context, object, field, related),
             false => member(context, row, field, &mut Related::InPlace),
         };
-        if !is_joined(field) && matches!(member.shape, MemberShape::Value(_)) {
+        if !is_joined && matches!(member.shape, MemberShape::Value(_)) {
             for value in &mut member.values {
                 let name = value_name(rows.targets.len());
                 let outside = Expr::Column(object, name.clone());

@@ -62,14 +62,26 @@ pub(crate) enum MemberShape {
 impl ObjectShape {
     /// The shape of an object with these members, spelled as `row_to_json` spells it.
     pub(crate) fn new<'m>(members: impl Iterator<Item = (&'m str, &'m MemberShape)>) -> Self {
+        Self::spelled([",", ":"], members)
+    }
+
+    /// The same, spelled as `json_build_object` does.
+    pub(crate) fn built<'m>(members: impl Iterator<Item = (&'m str, &'m MemberShape)>) -> Self {
+        Self::spelled([", ", " : "], members)
+    }
+
+    fn spelled<'m>(
+        [between, colon]: [&str; 2],
+        members: impl Iterator<Item = (&'m str, &'m MemberShape)>,
+    ) -> Self {
         let mut places = Vec::new();
         let mut text = String::from("{");
         for (position, (key, shape)) in members.enumerate() {
             if position > 0 {
-                text.push(',');
+                text.push_str(between);
             }
             text.push_str(&Json::from(key).to_string());
-            text.push(':');
+            text.push_str(colon);
             match shape {
                 MemberShape::Constant(constant) => {
                     text.push_str(&Json::from(&**constant).to_string());

@@ -5,18 +5,29 @@ use std::fmt::Write as _;
 use super::Dice;
 use super::values::Kind;
 
-pub(crate) fn query(dice: &mut Dice, kinds: &[Kind]) -> String {
+/// What can be asked for.
+pub(crate) struct Fields {
+    pub(crate) kinds: Vec<Kind>,
+    /// Aggregate functions, and what they are of.
+    pub(crate) functions: Vec<(&'static str, Vec<String>)>,
+}
+
+pub(crate) fn query(dice: &mut Dice, fields: &Fields) -> String {
     let mut text = String::from("{ ");
     for root in 0..=dice.below(2) {
         if dice.once_in(5) {
             let id = dice.below(60);
             write!(text, "r{root}: t_by_pk(id: {id}) ").unwrap();
+        } else if dice.once_in(9) {
+            write!(text, "r{root}: t_aggregate{} ", arguments(dice, 12)).unwrap();
+            aggregates(dice, fields, &mut text);
+            continue;
         } else if dice.once_in(8) {
             leading_list(dice, root, &mut text);
         } else {
             write!(text, "r{root}: t{} ", arguments(dice, 12)).unwrap();
         }
-        selection(dice, kinds, 3, &mut text);
+        selection(dice, fields, 3, &mut text);
     }
     text.push('}');
     text
@@ -65,19 +76,19 @@ fn arguments(dice: &mut Dice, limit: usize) -> String {
     text
 }
 
-fn selection(dice: &mut Dice, kinds: &[Kind], depth: usize, text: &mut String) {
+fn selection(dice: &mut Dice, fields: &Fields, depth: usize, text: &mut String) {
     text.push_str("{ ");
     for at in 0..=dice.below(9) {
-        match dice.below(12) {
+        match dice.below(13) {
             0 => write!(text, "k{at}: __typename ").unwrap(),
             1 => write!(text, "k{at}: id ").unwrap(),
             2 if depth > 0 => {
                 write!(text, "k{at}: parent ").unwrap();
-                selection(dice, kinds, depth - 1, text);
+                selection(dice, fields, depth - 1, text);
             }
             3 | 4 if depth > 0 => {
                 write!(text, "k{at}: children{} ", arguments(dice, 5)).unwrap();
-                selection(dice, kinds, depth - 1, text);
+                selection(dice, fields, depth - 1, text);
             }
             5 if depth > 0 => {
                 let arguments = arguments(dice, 5);
@@ -86,13 +97,42 @@ fn selection(dice: &mut Dice, kinds: &[Kind], depth: usize, text: &mut String) {
                     "k{at}: children_aggregate{arguments} {{ aggregate {{ count }} nodes "
                 )
                 .unwrap();
-                selection(dice, kinds, depth - 1, text);
+                selection(dice, fields, depth - 1, text);
                 text.push_str("} ");
             }
-            6 => write!(text, "k{at}: computed ").unwrap(),
+            6 => {
+                write!(text, "k{at}: children_aggregate{} ", arguments(dice, 5)).unwrap();
+                aggregates(dice, fields, text);
+            }
+            8 => write!(text, "k{at}: computed ").unwrap(),
             7 => write!(text, "k{at}: v_jsonb(path: \"$.a\") ").unwrap(),
-            _ => write!(text, "k{at}: {} ", dice.pick(kinds).column()).unwrap(),
+            _ => write!(text, "k{at}: {} ", dice.pick(&fields.kinds).column()).unwrap(),
         }
     }
     text.push_str("} ");
+}
+
+/// Aggregates of any kind of value, and nothing beside.
+fn aggregates(dice: &mut Dice, fields: &Fields, text: &mut String) {
+    text.push_str("{ __typename a: aggregate { ");
+    for at in 0..dice.below(4) {
+        match dice.below(5) {
+            0 => write!(text, "a{at}: __typename ").unwrap(),
+            1 => write!(text, "a{at}: count ").unwrap(),
+            2 => write!(
+                text,
+                "a{at}: count(columns: [v_int4, v_text], distinct: true) "
+            )
+            .unwrap(),
+            _ => {
+                let (function, of) = dice.pick(&fields.functions);
+                write!(text, "a{at}: {function} {{ ").unwrap();
+                for at in 0..=dice.below(3) {
+                    write!(text, "b{at}: {} ", dice.pick(of)).unwrap();
+                }
+                text.push_str("__typename } ");
+            }
+        }
+    }
+    text.push_str("__typename } } ");
 }

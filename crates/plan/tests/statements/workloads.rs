@@ -259,7 +259,7 @@ fn aggregates() {
     ])];
     let filter = BoolExp::And(vec![of_category(&article), published(&article)]);
     let query = aggregate(&article, filtered(filter), fields);
-    check_sql("workload_aggregate", &SourceQuery::Aggregate(query));
+    check_both("workload_aggregate", &SourceQuery::Aggregate(query));
 }
 
 #[test]
