@@ -112,11 +112,19 @@ pub struct SideEffects {
     pub on_insert: bool,
     /// `UPDATE`.
     pub on_update: bool,
-    /// Whether inserting and updating do nothing but write the row, so that nobody could tell a statement of its own
-    /// from one in a transaction that says who writes: no trigger (an event trigger's neither), no rule, no
-    /// default or check that calls more than the usual functions, no key that changes other rows or is deferred,
-    /// no table that inherits.
-    pub nothing_else: bool,
+    /// Which statements do nothing but write the row.
+    pub nothing_else: NothingElse,
+}
+
+/// Which statements do so little that nobody could tell one of its own from one in a transaction that says who writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NothingElse {
+    /// `INSERT` and `UPDATE`: no trigger (an event trigger's neither), no rule, no default or check that calls more
+    /// than the usual functions, no key that changes other rows or is deferred, no table that inherits.
+    pub on_write: bool,
+    /// `DELETE`, likewise; a key may delete or empty rows of another table, if nothing happens there besides and no key
+    /// reaches on from there.
+    pub on_delete: bool,
 }
 
 /// What makes reading a table fast or slow. The default is that nothing is known.

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use graphloom_catalog::{Column, Generation, PgType, SideEffects, Table, TableKind, TypeKind};
+use graphloom_catalog::{
+    Column, Generation, NothingElse, PgType, SideEffects, Table, TableKind, TypeKind,
+};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 
 use crate::{BoolExp, InputWebhook, Rows, TableAccess, TypedValue};
@@ -86,6 +88,7 @@ pub struct DeleteGrant {
 pub struct DeleteTarget {
     table: QualifiedTable,
     filter: Arc<BoolExp>,
+    side_effects: SideEffects,
     webhook: Option<Arc<InputWebhook>>,
 }
 
@@ -190,7 +193,7 @@ impl InsertGrant {
                     _ => SideEffects {
                         on_insert: true,
                         on_update: true,
-                        nothing_else: false,
+                        nothing_else: NothingElse::default(),
                     },
                 },
                 references: references(table).collect(),
@@ -382,6 +385,7 @@ impl DeleteGrant {
             target: DeleteTarget {
                 table: table.name.clone(),
                 filter: Arc::new(filter),
+                side_effects: table.side_effects,
                 webhook: None,
             },
         }
@@ -415,6 +419,11 @@ impl DeleteTarget {
     /// The table.
     pub fn table(&self) -> &QualifiedTable {
         &self.table
+    }
+
+    /// What deleting does besides.
+    pub fn side_effects(&self) -> SideEffects {
+        self.side_effects
     }
 
     /// Which rows.

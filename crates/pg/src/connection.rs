@@ -173,13 +173,19 @@ impl Connection {
         result.map_err(|error| with_context(error, statement.text(), parameters, prepared))
     }
 
-    /// Runs a statement for its effect.
+    /// Runs a statement for its effect, and returns how many rows Postgres says it is about: those that were
+    /// inserted, updated or deleted, or that it gave.
     pub async fn execute(
         &mut self,
         statement: &Statement,
         parameters: &[Option<&str>],
-    ) -> Result<(), PgError> {
-        self.rows(statement, parameters).await.map(drop)
+    ) -> Result<u64, PgError> {
+        let retry = self.retry();
+        let guard = self.enter(Before::Clean)?;
+        let prepared = Prepared::of(guard.session());
+        let result = guard.session().written(statement, parameters, retry).await;
+        let result = guard.finish(result);
+        result.map_err(|error| with_context(error, statement.text(), parameters, prepared))
     }
 
     /// Runs SQL of a user's (several statements if need be) and returns the last one's result.

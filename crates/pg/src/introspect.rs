@@ -19,7 +19,7 @@ use std::sync::{Arc, LazyLock};
 
 use graphloom_catalog::{
     Catalog, Column, ForeignKey, Function, FunctionArgument, Generation, Key, Mutability,
-    SideEffects, Table, TableKind, TableReading, Volatility,
+    NothingElse, SideEffects, Table, TableKind, TableReading, Volatility,
 };
 use graphloom_vocab::{ColumnName, ConstraintName, QualifiedFunction, QualifiedTable};
 use serde_json::json;
@@ -211,7 +211,10 @@ fn table(row: TableRow, types: &mut Types) -> Result<Table, PgError> {
         side_effects: SideEffects {
             on_insert: facts.effects.0,
             on_update: facts.effects.1,
-            nothing_else: facts.effects.2,
+            nothing_else: NothingElse {
+                on_write: facts.effects.2,
+                on_delete: facts.effects.3,
+            },
         },
         reading: TableReading {
             keys_hold: facts.whole,

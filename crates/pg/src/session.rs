@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use graphloom_catalog::ResultColumn;
 use graphloom_vocab::ColumnName;
 use postgres_types::Type;
@@ -219,6 +219,22 @@ impl Session {
         let rows = self.all(opened.rows).await?;
         self.observe(statement, opened.sent);
         Ok(rows)
+    }
+
+    /// How many rows a statement says it wrote; what it gives is dropped. See [`Self::rows`].
+    pub(crate) async fn written(
+        &self,
+        statement: &Statement,
+        parameters: &[Option<&str>],
+        retry: Retry,
+    ) -> Result<u64, PgError> {
+        let opened = self.open(statement, parameters, retry).await?;
+        let mut rows = pin!(opened.rows);
+        while let Some(row) = rows.next().await {
+            row.map_err(|error| self.explain(error))?;
+        }
+        self.observe(statement, opened.sent);
+        Ok(rows.rows_affected().unwrap_or_default())
     }
 
     /// Has a statement begun, which gives its rows one by one. A plan that went stale is told of here, before any row.

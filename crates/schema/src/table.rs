@@ -170,12 +170,13 @@ pub(crate) fn resolve(
 
 /// The table, with what event triggers do to writing, whether Postgres has been asked since they were made or not.
 fn as_written(tracked: &metadata::Table, table: &Arc<catalog::Table>) -> Arc<catalog::Table> {
+    let nobody = catalog::NothingElse::default();
     let has_triggers = tracked.extra.contains_key("event_triggers");
-    if !has_triggers || !table.side_effects.nothing_else {
+    if !has_triggers || table.side_effects.nothing_else == nobody {
         return table.clone();
     }
     let mut table = catalog::Table::clone(table);
-    table.side_effects.nothing_else = false;
+    table.side_effects.nothing_else = nobody;
     Arc::new(table)
 }
 

@@ -355,7 +355,6 @@ async fn check(live: &Live) -> Result<()> {
         let mut connection = live.pool.get().await?;
         connection.execute(statement, &parameters).await
     };
-    checked
-        .await
-        .map_err(|error| error.to_error(Purpose::Operation))
+    let checked = checked.await.map(drop);
+    checked.map_err(|error| error.to_error(Purpose::Operation))
 }

@@ -366,16 +366,20 @@ fn call(query: &SourceQuery) -> Work {
 fn extent(mutation: &Mutation, work: &Work) -> Extent {
     let fits = match (mutation, work) {
         (Mutation::Insert(insert), Work::Insert(step)) => {
-            insert.node.target.side_effects().nothing_else
+            insert.node.target.side_effects().nothing_else.on_write
                 && step.reread.is_none()
                 && step.direct.as_ref().is_some_and(WriteStatement::is_ours)
         }
         (Mutation::Update(update), Work::Write(step)) => {
-            update.target.side_effects().nothing_else
+            update.target.side_effects().nothing_else.on_write
                 && step.reread.is_none()
                 && step.write.is_ours()
         }
-        // What a key does to other rows when one is deleted, their triggers would see.
+        (Mutation::Delete(delete), Work::Write(step)) => {
+            delete.target.side_effects().nothing_else.on_delete
+                && step.reread.is_none()
+                && step.write.is_ours()
+        }
         _ => false,
     };
     match fits {

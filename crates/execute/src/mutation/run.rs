@@ -518,6 +518,10 @@ impl Runner<'_> {
                 let rows = connection.query_raw_rows(&statement, &parameters).await;
                 told::of_rows(&rows.map_err(failed)?, written)
             }
+            Gives::Counted(pieces) => {
+                let count = connection.execute(&statement, &parameters).await;
+                Ok(Some(told::of_count(count.map_err(failed)?, pieces)))
+            }
             Gives::Answer | Gives::Rows | Gives::Nothing => {
                 let rows = connection.query_rows(&statement, &parameters).await;
                 Ok(told::of_texts(rows.map_err(failed)?))

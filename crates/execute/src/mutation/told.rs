@@ -9,7 +9,7 @@ use graphloom_plan::{Around, Piece, WrittenRows};
 use crate::run::RowWriter;
 
 /// How many rows were written, and what else was told.
-type Told = (u64, Option<Bytes>);
+pub(super) type Told = (u64, Option<Bytes>);
 
 /// Of the written rows themselves.
 pub(super) fn of_rows(rows: &[RawRow], written: &WrittenRows) -> Result<Option<Told>, PgError> {
@@ -34,6 +34,11 @@ pub(super) fn of_rows(rows: &[RawRow], written: &WrittenRows) -> Result<Option<T
         }
     };
     Ok(Some((count, told)))
+}
+
+/// Of their number alone.
+pub(super) fn of_count(count: u64, pieces: &[Piece]) -> Told {
+    (count, Some(response(pieces, count, b"[]")))
 }
 
 fn response(pieces: &[Piece], count: u64, list: &[u8]) -> Bytes {

@@ -142,3 +142,141 @@ async fn a_function_of_a_users_sees_who_writes() {
     let answer = world.ask(&user("7"), query, json!({})).await;
     assert_eq!(answer, json!({"update_note": {"returning": [{"id": 1}]}}));
 }
+
+const TREE: &str = "
+    CREATE TABLE parent (id int PRIMARY KEY, owner int);
+    INSERT INTO parent VALUES (1, 7), (2, 8), (3, 7), (4, 7);
+    CREATE TABLE child (id int PRIMARY KEY, parent int, note text);
+    INSERT INTO child VALUES (10, 1, 'a');
+    CREATE TABLE grandchild (id int PRIMARY KEY, child int REFERENCES child (id));";
+
+fn tree() -> Value {
+    let own = json!({"owner": {"_eq": "X-Hasura-User-Id"}});
+    let permission = |body: Value| json!([{"role": "user", "permission": body}]);
+    let children = json!({"manual_configuration": {
+        "remote_table": table("child"), "column_mapping": {"id": "parent"}}});
+    json!([{"table": table("grandchild")}, {"table": table("child")}, {"table": table("parent"),
+        "array_relationships": [{"name": "children", "using": children}],
+        "select_permissions": permission(json!({"columns": "*", "filter": {}})),
+        "delete_permissions": permission(json!({"filter": own}))}])
+}
+
+/// Whether a mutation has begun a transaction so far, on the one connection that all of this uses.
+async fn has_begun(world: &World) -> bool {
+    let marked = "SELECT count(*)::text FROM pg_prepared_statements
+        WHERE statement LIKE '%hasura.' || 'tracecontext%'";
+    world.rows(marked).await != [["0"]]
+}
+
+/// What is done to the tables, and whether a delete needs a transaction then.
+fn deletes() -> Vec<(String, bool)> {
+    let triggered = |table: &str| {
+        format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM current_setting('hasura.user')::json; RETURN OLD; END $$;
+            CREATE TRIGGER t BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION f()"
+        )
+    };
+    let key =
+        |and: &str| format!("ALTER TABLE child ADD FOREIGN KEY (parent) REFERENCES parent {and}");
+    let deleting = |and: &str| key(&format!("ON DELETE CASCADE; {and}"));
+    vec![
+        (String::new(), false),
+        (key(""), false),
+        (key("ON DELETE RESTRICT"), false),
+        (key("ON DELETE CASCADE ON UPDATE CASCADE"), false),
+        (key("ON DELETE SET NULL"), false),
+        (key("ON DELETE SET DEFAULT"), true),
+        (key("DEFERRABLE"), true),
+        (triggered("parent"), true),
+        (triggered("child"), false),
+        (deleting(&triggered("child")), true),
+        (
+            deleting("ALTER TABLE child ENABLE ROW LEVEL SECURITY"),
+            true,
+        ),
+        (
+            deleting("CREATE RULE r AS ON UPDATE TO child DO ALSO NOTHING"),
+            true,
+        ),
+        (deleting("CREATE TABLE heir () INHERITS (child)"), true),
+        (deleting("ALTER TABLE child ADD CHECK (parent > 0)"), false),
+        (
+            key("ON DELETE SET NULL; ALTER TABLE child ADD CHECK (parent > 0)"),
+            true,
+        ),
+        (
+            deleting(
+                "ALTER TABLE grandchild ADD FOREIGN KEY (child) REFERENCES child ON DELETE CASCADE",
+            ),
+            true,
+        ),
+        (
+            "ALTER TABLE parent ENABLE ROW LEVEL SECURITY".to_owned(),
+            true,
+        ),
+        ("CREATE TABLE heir () INHERITS (parent)".to_owned(), true),
+    ]
+}
+
+#[tokio::test]
+async fn a_delete_whose_keys_nobody_could_see_at_work_is_one_statement() {
+    for (sql, begins) in deletes() {
+        let world = World::new(&format!("{TREE}; {sql}"), tree()).await;
+        let one = "mutation { delete_parent_by_pk(id: 4) { id owner } }";
+        let answer = world.ask(&user("7"), one, json!({})).await;
+        let expected = json!({"delete_parent_by_pk": {"id": 4, "owner": 7}});
+        assert_eq!(answer, expected, "{sql}");
+        assert_eq!(has_begun(&world).await, begins, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_delete_of_one_statement_keeps_to_its_permission_and_to_keys() {
+    let sql = format!("{TREE} ALTER TABLE child ADD FOREIGN KEY (parent) REFERENCES parent;");
+    let world = World::new(&sql, tree()).await;
+    let ask = async |query: &str| world.ask(&user("7"), query, json!({})).await;
+    let anothers = ask("mutation { delete_parent_by_pk(id: 2) { id } }").await;
+    assert_eq!(anothers, json!({"delete_parent_by_pk": null}));
+    let used = ask("mutation { delete_parent_by_pk(id: 1) { id } }").await;
+    let message = "Foreign key violation. update or delete on table \"parent\" violates foreign key \
+        constraint \"child_parent_fkey\" on table \"child\"";
+    let expected = json!({"code": "constraint-violation", "path": "$", "message": message});
+    assert_eq!(used, expected);
+    let some = "mutation { delete_parent(where: {id: {_gt: 1}}) { __typename affected_rows } }";
+    let expected = json!({"__typename": "parent_mutation_response", "affected_rows": 2});
+    assert_eq!(ask(some).await, json!({"delete_parent": expected}));
+    assert!(!has_begun(&world).await);
+    let left = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM parent";
+    assert_eq!(world.rows(left).await, [["1 2"]]);
+
+    // What is related is read when the rows are gone.
+    let query = "mutation { delete_parent(where: {id: {_gt: 1}}) {
+        affected_rows returning { id children { id } } } }";
+    let answer = world.admin(query, json!({})).await;
+    let expected = json!({"affected_rows": 1, "returning": [{"id": 2, "children": []}]});
+    assert_eq!(answer, json!({"delete_parent": expected}));
+    assert!(has_begun(&world).await);
+}
+
+#[tokio::test]
+async fn rows_are_counted_without_being_told() {
+    let world = World::new(SQL, tables()).await;
+    let query = "mutation {
+        insert_team(objects: [{id: 1}, {id: 2}, {id: 3}],
+            on_conflict: {constraint: team_pkey, update_columns: []}) { affected_rows }
+        update_member(where: {owner: {_gt: 7}}, _set: {owner: 9}) { n: affected_rows }
+        none: update_member(where: {owner: {_gt: 9}}, _set: {owner: 9}) { __typename affected_rows }
+        delete_member(where: {}) { affected_rows } }";
+    let answer = world.admin(query, json!({})).await;
+    let none = json!({"__typename": "member_mutation_response", "affected_rows": 0});
+    assert_eq!(
+        answer,
+        json!({"insert_team": {"affected_rows": 2}, "update_member": {"n": 1}, "none": none,
+            "delete_member": {"affected_rows": 2}})
+    );
+    assert_eq!(
+        world.rows("SELECT owner FROM member").await,
+        Vec::<Vec<String>>::new()
+    );
+}

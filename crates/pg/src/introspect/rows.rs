@@ -53,9 +53,9 @@ pub(super) struct FactsRow {
     pub(super) comment: Option<String>,
     /// Bits of `pg_relation_is_updatable`; null for what is not a view.
     pub(super) updatable: Option<u32>,
-    /// `[on insert, on update, nothing else]`: whether writing does more than write the row, and whether there is
-    /// nothing at all beside.
-    pub(super) effects: (bool, bool, bool),
+    /// `[on insert, on update, nothing else, nothing else on delete]`: whether writing does more than write the row,
+    /// and whether there is nothing at all besides.
+    pub(super) effects: (bool, bool, bool, bool),
     /// Whether its keys hold for exactly the rows that a query sees.
     pub(super) whole: bool,
     /// Roughly; -1 if nobody has counted.

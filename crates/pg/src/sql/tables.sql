@@ -152,6 +152,28 @@ WITH RECURSIVE wanted AS (
   FROM pg_catalog.pg_constraint AS reference
   WHERE reference.contype = 'f'
     AND (reference.condeferrable OR reference.confupdtype NOT IN ('a', 'r'))
+), told_deletes AS MATERIALIZED (
+  -- Relations that a key leads to which somebody could see at work when a row is deleted: one that is checked later,
+  -- or that changes rows of a table where anything happens besides or from where keys reach on.
+  SELECT key.confrelid AS oid
+  FROM pg_catalog.pg_constraint AS key
+  JOIN pg_catalog.pg_class AS class ON class.oid = key.conrelid
+  WHERE key.contype = 'f' AND key.confrelid IN (SELECT relations.oid FROM relations)
+    AND (key.condeferrable
+      OR key.confdeltype NOT IN ('a', 'r', 'c', 'n')
+      OR key.confdeltype IN ('c', 'n') AND (
+        class.relkind <> 'r' OR class.relhasrules OR class.relrowsecurity OR class.relhassubclass
+        OR key.conrelid IN (
+          SELECT further.confrelid FROM pg_catalog.pg_constraint AS further
+          WHERE further.contype = 'f'
+            AND (further.condeferrable OR further.confdeltype NOT IN ('a', 'r')
+              OR further.confupdtype NOT IN ('a', 'r')))
+        OR EXISTS (
+          SELECT FROM pg_catalog.pg_trigger AS trigger
+          WHERE trigger.tgrelid = key.conrelid AND NOT trigger.tgisinternal)
+        OR key.confdeltype = 'n' AND EXISTS (
+          SELECT FROM pg_catalog.pg_constraint AS part
+          WHERE part.conrelid = key.conrelid AND (part.condeferrable OR part.contype IN ('c', 'x')))))
 ), facts AS (
   SELECT relations.oid,
          json_build_object(
@@ -164,7 +186,7 @@ WITH RECURSIVE wanted AS (
            'updatable', CASE WHEN relations.relkind IN ('v', 'm')
              THEN pg_catalog.pg_relation_is_updatable(relations.oid, true) END,
            -- Whether inserting, and updating, does more than write the row: whatever could see in which order
-           -- rows are written. Then whether there is nothing else besides.
+           -- rows are written. Then whether there is nothing else besides; the same for deleting.
            'effects', json_build_array(
              relation.has_rules OR relation.is_restless
                OR relations.oid IN (SELECT triggers.oid FROM triggers WHERE triggers.on_insert),
@@ -173,7 +195,10 @@ WITH RECURSIVE wanted AS (
              relations.relkind = 'r'
                AND NOT (relation.has_rules OR class.relhassubclass OR relation.is_restless)
                AND relations.oid NOT IN (SELECT triggers.oid FROM triggers)
-               AND relations.oid NOT IN (SELECT tied.oid FROM tied)),
+               AND relations.oid NOT IN (SELECT tied.oid FROM tied),
+             relations.relkind = 'r' AND NOT (relation.has_rules OR class.relhassubclass)
+               AND relations.oid NOT IN (SELECT triggers.oid FROM triggers)
+               AND relations.oid NOT IN (SELECT told_deletes.oid FROM told_deletes)),
            -- Whether what its keys say holds for all that a query sees, and only that: no tables inherit from it,
            -- no row security hides rows.
            'whole', relations.relkind = 'p'

@@ -7,8 +7,8 @@ use graphloom_catalog::{
     Catalog, Column, Generation, Key, PgType, Table, TableKind, TypeKind, Volatility,
 };
 use graphloom_pg::{
-    Connection, Pool, PoolOptions, Scope, connect_once, introspect, introspect_functions,
-    introspect_named_types, introspect_tables,
+    AccessMode, Connection, Pool, PoolOptions, Scope, connect_once, introspect,
+    introspect_functions, introspect_named_types, introspect_tables, introspect_touched,
 };
 use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
@@ -405,4 +405,26 @@ async fn types_are_found_by_the_names_people_give_them() {
     );
     assert!(found["few"].element().is_some());
     assert!(found["numeric[]"].oid != 0);
+}
+
+#[tokio::test]
+async fn what_a_delete_reaches_is_touched_from_there() {
+    let mut connection = with_schema("touched").await;
+    let sql = "CREATE TABLE root (id int PRIMARY KEY);
+        CREATE TABLE leaf (root int REFERENCES root ON DELETE CASCADE);
+        CREATE TABLE other (root int REFERENCES root);";
+    connection.simple(sql).await.unwrap();
+    let mut transaction = connection.begin(AccessMode::ReadWrite).await.unwrap();
+    for (altered, expected) in [
+        ("other", vec!["other"]),
+        ("leaf", vec!["leaf", "other", "root"]),
+    ] {
+        let sql = format!("ALTER TABLE {altered} ENABLE ROW LEVEL SECURITY");
+        transaction.simple(&sql).await.unwrap();
+        let touched = introspect_touched(&mut transaction).await.unwrap().unwrap();
+        let names = touched.into_iter().filter_map(|touched| touched.name);
+        let mut names: Vec<_> = names.map(|name| name.name.to_string()).collect();
+        names.sort_unstable();
+        assert_eq!(names, expected);
+    }
 }

@@ -1,8 +1,8 @@
 //! What a statement that writes gives back, and how its rows are checked.
 //!
 //! Where only columns of the written rows are told, `RETURNING` gives them as they are and whoever reads them writes
-//! the JSON: no CTE, no aggregate, one row per written row. Otherwise the statement stands in a `WITH`, and one row
-//! of texts tells all.
+//! the JSON: no CTE, no aggregate, one row per written row. Where only their number is told and none is checked, nothing
+//! is given back. Otherwise the statement stands in a `WITH`, and one row of texts tells all.
 //!
 //! A check comes in two forms. As a column it is looked at by whoever runs the statement, who can roll back. In a
 //! statement that is a transaction of its own nobody could: there a row that fails raises an error. Read next:
@@ -49,7 +49,7 @@ pub struct WritePlan {
 
 /// What a statement that writes gives.
 ///
-/// Unless these are the written rows themselves, it is one row of text columns: whether the check holds of every row
+/// Unless these are the written rows themselves, or nothing at all, it is one row of text columns: whether the check holds of every row
 /// (`true`, `false`); how many rows were written; then what is said here.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gives {
@@ -62,6 +62,8 @@ pub enum Gives {
     Nothing,
     /// A row per written row.
     Written(WrittenRows),
+    /// No row: the answer needs nothing but their number, which Postgres tells of every command. No piece is a list.
+    Counted(Vec<Piece>),
 }
 
 /// Written rows, and how they become the answer.
@@ -98,7 +100,7 @@ pub enum Piece {
 impl Gives {
     /// Whether the answer can be made of it.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Answer | Self::Written(_))
+        matches!(self, Self::Answer | Self::Written(_) | Self::Counted(_))
     }
 }
 
@@ -145,12 +147,28 @@ pub(super) fn complete(
     wanted: Wanted<'_>,
     write: impl FnOnce(&mut Context, Vec<Target>) -> Statement,
 ) -> WritePlan {
-    if let Wanted::Answer(output) = wanted
-        && let Some((fields, around)) = as_rows(output)
-    {
-        return complete_rows(context, written, (fields, around), write);
+    if let Wanted::Answer(output) = wanted {
+        if let Some((fields, around)) = as_rows(output) {
+            return complete_rows(context, written, (fields, around), write);
+        }
+        if written.check.is_none()
+            && let Some(pieces) = as_count(output)
+        {
+            return complete_count(context, pieces, write);
+        }
     }
     complete_text(context, written, wanted, write)
+}
+
+/// What stands around the number of written rows, if the answer is made of nothing else.
+fn as_count(output: &MutationOutput) -> Option<Vec<Piece>> {
+    let MutationOutput::Response(response) = output else {
+        return None;
+    };
+    let tells_rows = response
+        .iter()
+        .any(|field| matches!(field.value, ResponseValue::Returning(_)));
+    (!tells_rows).then(|| pieces(response))
 }
 
 /// The fields of written rows and what stands around them, if the answer is made of one list of rows.
@@ -235,6 +253,22 @@ fn complete_rows(
             check,
             around,
         }),
+    }
+}
+
+/// `DELETE FROM …`, as it is.
+fn complete_count(
+    mut context: Context,
+    pieces: Vec<Piece>,
+    write: impl FnOnce(&mut Context, Vec<Target>) -> Statement,
+) -> WritePlan {
+    let statement = write(&mut context, Vec::new());
+    let (statement, effects) = print(&statement, &context.into_values());
+    WritePlan {
+        statement,
+        alone: None,
+        effects,
+        gives: Gives::Counted(pieces),
     }
 }
 

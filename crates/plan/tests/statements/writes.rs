@@ -150,7 +150,7 @@ fn an_update_by_key_gives_its_row() {
 
 #[test]
 fn a_delete_gives_its_rows() {
-    let plan = delete(&Delete {
+    let mut some = Delete {
         target: DeleteGrant::unrestricted(&author_table()).target().clone(),
         filter: is(&author(), "id", Operator::Gt, int(2)),
         pick: None,
@@ -158,6 +158,11 @@ fn a_delete_gives_its_rows() {
             "returning",
             ResponseValue::Returning(vec![column(&author(), "id")]),
         )]),
-    });
-    keep("delete", &plan);
+    };
+    keep("delete", &delete(&some));
+    some.output = response(vec![
+        ("n", ResponseValue::AffectedRows),
+        ("__typename", ResponseValue::Typename(Arc::from("t"))),
+    ]);
+    keep("delete_counted", &delete(&some));
 }
