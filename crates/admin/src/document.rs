@@ -25,7 +25,7 @@ pub(crate) async fn replace(work: &mut Work, replace: Replace) -> Result<Json> {
         Document::Legacy(legacy) => legacy.replace(work.metadata())?,
     };
     apply::refuse_cycles(&metadata)?;
-    let candidate = become_document(work, metadata).await;
+    let (candidate, refresh) = become_document(work, metadata).await;
     check::conflicts(&check::new_inconsistencies(
         work.schema(),
         candidate.schema(),
@@ -37,15 +37,15 @@ pub(crate) async fn replace(work: &mut Work, replace: Replace) -> Result<Json> {
         Version::V1 => success(),
         Version::V2 => check::report(&candidate),
     };
-    work.keep(candidate, &Refresh::nothing());
+    work.keep(candidate, &refresh);
     Ok(answer)
 }
 
 /// Everything is read anew: a document is replaced after the database was changed.
-async fn become_document(work: &mut Work, metadata: Metadata) -> Candidate {
-    let sources: Vec<_> = metadata.sources.keys().cloned().collect();
-    work.touch(sources.iter().map(SourceName::as_str));
-    work.candidate(Arc::new(metadata), &Refresh::all()).await
+async fn become_document(work: &Work, metadata: Metadata) -> (Candidate, Refresh) {
+    let refresh = Refresh::sources(metadata.sources.keys().map(SourceName::as_str));
+    let candidate = work.candidate(Arc::new(metadata), &refresh).await;
+    (candidate, refresh)
 }
 
 /// `clear_metadata`: nothing is left but the connection of the `default` source.
@@ -55,9 +55,9 @@ pub(crate) async fn clear(work: &mut Work) -> Result<Json> {
         let default = apply::without_content(default);
         metadata.sources.insert(default.name.clone(), default);
     }
-    let candidate = become_document(work, metadata).await;
+    let (candidate, refresh) = become_document(work, metadata).await;
     // A database that does not answer is no reason to keep what was tracked in it.
-    work.keep(candidate, &Refresh::nothing());
+    work.keep(candidate, &refresh);
     Ok(success())
 }
 

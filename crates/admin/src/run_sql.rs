@@ -7,13 +7,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use graphloom_catalog::{Column, Table, TableKind};
+use graphloom_catalog::{Catalog, Column, Table, TableKind};
 use graphloom_pg::{
     AccessMode, Connection, PgError, Pool, Purpose, Scope, SimpleOutcome, introspect_functions,
     introspect_tables, introspect_touched,
 };
 use graphloom_schema::SourceInfo;
-use graphloom_vocab::{Json, QualifiedFunction, QualifiedTable, Result};
+use graphloom_vocab::{Json, QualifiedFunction, QualifiedTable, Result, SourceName};
 use regex::Regex;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ use crate::check::Check;
 use crate::command::{MetadataCheck, RunSql, SqlMode};
 use crate::diff::{Diff, Tables};
 use crate::function_diff::{FunctionDiff, Functions};
-use crate::source::{Known, Refresh, read_catalog};
+use crate::source::{Known, Named, Refresh, SourceFailure, read_catalog};
 use crate::split;
 use crate::work::Work;
 
@@ -53,6 +53,7 @@ pub(crate) async fn run(work: &mut Work, run: &RunSql) -> Result<Json> {
             let before = Reading::before(work, run, &mut connection).await?;
             let outcome = run_each(&mut connection, &run.sql).await.map_err(refused)?;
             let after = before.again(&mut connection).await?;
+            let after = (after, Extent::Everything);
             reconcile(work, run, (&before, after), &mut connection).await?;
             outcome
         }
@@ -108,6 +109,12 @@ async fn checked(work: &mut Work, run: &RunSql, pool: &Pool) -> Result<SimpleOut
     Ok(outcome)
 }
 
+/// Which tables were read again.
+enum Extent {
+    Everything,
+    Tables(Vec<QualifiedTable>),
+}
+
 /// What of a source is compared: everything that is served of it.
 struct Reading {
     tables: Tables,
@@ -144,12 +151,13 @@ impl Reading {
     }
 
     /// The same tables and functions as they are now, of which those are read that the open transaction has done
-    /// something to.
-    async fn again_if_touched(&self, connection: &mut Connection) -> Result<Self> {
+    /// something to; and which were read.
+    async fn again_if_touched(&self, connection: &mut Connection) -> Result<(Self, Extent)> {
         let touched = introspect_touched(connection).await.map_err(internal)?;
         let Some(touched) = touched else {
-            return self.again(connection).await;
+            return Ok((self.again(connection).await?, Extent::Everything));
         };
+        let mut read = Extent::Tables(Vec::new());
         let oids: HashSet<u32> = touched.iter().map(|touched| touched.oid).collect();
         let is_touched = |table: &Table| oids.contains(&table.oid);
         // What can be done to a view depends on what it is made of.
@@ -165,12 +173,13 @@ impl Reading {
             let new = read_tables(connection, &names).await?;
             if old.iter().any(|old| is_renamed(old, &new)) {
                 // Others may have keys to it, which say its name.
-                return self.again(connection).await;
+                return Ok((self.again(connection).await?, Extent::Everything));
             }
             tables.extend(new);
+            read = Extent::Tables(names);
         }
         let functions = self.functions_again(connection).await?;
-        Ok(Self::new(tables, functions))
+        Ok((Self::new(tables, functions), read))
     }
 
     /// The same tables and functions as they are now, under whatever name.
@@ -248,7 +257,7 @@ async fn read_functions(
 async fn reconcile(
     work: &mut Work,
     run: &RunSql,
-    (before, after): (&Reading, Reading),
+    (before, (after, read)): (&Reading, (Reading, Extent)),
     connection: &mut Connection,
 ) -> Result<()> {
     let diff = Diff::new(&before.tables, &after.tables);
@@ -269,12 +278,36 @@ async fn reconcile(
     };
     let catalog = read_catalog(connection, source, known, &environment).await;
     let catalog = catalog.map_err(internal)?;
-    let runtime = work.runtime(&run.source)?.with_catalog(catalog, source);
+    let old = work.runtime(&run.source)?;
+    let refresh = to_read_elsewhere(&run.source, read, (&old.catalog, &catalog));
+    let runtime = old.with_catalog(catalog, source);
     let candidate = work.candidate_with(metadata.into(), &run.source, runtime);
     Check::Nothing.run(work.schema(), &candidate)?;
-    work.keep(candidate, &Refresh::nothing());
-    work.touch([run.source.as_str()]);
+    work.keep(candidate, &refresh);
     Ok(())
+}
+
+/// What other instances have to read again: the tables that were read here, and what else has turned out to be
+/// another.
+fn to_read_elsewhere(
+    source: &SourceName,
+    read: Extent,
+    (before, after): (&std::result::Result<Arc<Catalog>, SourceFailure>, &Catalog),
+) -> Refresh {
+    let everything = || Refresh::sources([source.as_str()]);
+    let (Extent::Tables(mut tables), Ok(before)) = (read, before) else {
+        return everything();
+    };
+    if before.types != after.types || before.statements != after.statements {
+        return everything();
+    }
+    let functions = after.functions.iter();
+    let functions = functions.filter(|(name, now)| before.functions.get(*name) != Some(now));
+    let functions = functions.map(|(name, _)| name.clone()).collect();
+    let enums = after.enum_rows.iter();
+    let enums = enums.filter(|(name, now)| before.enum_rows.get(*name) != Some(now));
+    tables.extend(enums.map(|(name, _)| name.clone()));
+    Refresh::only(source.as_str(), Named { tables, functions })
 }
 
 fn refused(error: PgError) -> graphloom_vocab::Error {

@@ -17,7 +17,7 @@ use crate::options::{AdminOptions, Changes};
 use crate::request::{Endpoint, Request};
 use crate::run;
 use crate::source::Refresh;
-use crate::work::{Shared, Work, read_document};
+use crate::work::{Shared, Work};
 use crate::{background, health};
 
 /// How long the metadata database may take for a sign of life.
@@ -177,9 +177,10 @@ fn refuse_writing(changes: Changes, command: &Command) -> Result<()> {
 
 /// The first state: the stored document, with the `default` source if it has none at all.
 async fn begin(shared: &Arc<Shared>) -> Result<()> {
-    let stored = shared.store.load().await;
+    let stored = shared.store.load_text().await;
     let stored = stored.map_err(|error| error.to_error())?;
-    let mut metadata = read_document(&stored.document)?;
+    let mut metadata = shared.read_document(&stored)?;
+    drop(stored.document);
     let default = shared.options.default_source.as_ref();
     // In maintenance and read-only mode nothing is stored, not even this.
     let may_add = metadata.sources.is_empty() && shared.options.changes == Changes::Allowed;

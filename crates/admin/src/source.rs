@@ -15,6 +15,7 @@ use graphloom_catalog::Catalog;
 use graphloom_execute::Routes;
 use graphloom_metadata::types::Source;
 use graphloom_pg::{PgError, PgErrorKind, Pool};
+use graphloom_store::{Change, Extent, Parts};
 use graphloom_vocab::{QualifiedFunction, QualifiedTable};
 
 use crate::options::NativeQueries;
@@ -69,8 +70,16 @@ pub(crate) enum Reread {
     Only(Named),
     /// Everything the document names.
     All,
-    /// The same; a database that does not answer is taken for what it was.
-    AllIfReachable,
+}
+
+/// What becomes of a source whose database does not answer when it is to be read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum WhenAway {
+    /// It is not served.
+    #[default]
+    Fail,
+    /// It is taken for what it was.
+    Keep,
 }
 
 /// Objects of a source.
@@ -84,9 +93,15 @@ pub(crate) struct Named {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refresh {
     all: bool,
-    /// Whether what cannot be read is kept as it was, instead of not being served.
-    keeps_unreachable: bool,
+    when_away: WhenAway,
     sources: BTreeMap<String, Reread>,
+}
+
+/// [`Refresh`] for one source.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceRefresh {
+    what: Reread,
+    when_away: WhenAway,
 }
 
 impl Refresh {
@@ -113,7 +128,7 @@ impl Refresh {
     /// answer just now is no reason to stop serving it.
     pub(crate) fn keeping_unreachable(self) -> Self {
         Self {
-            keeps_unreachable: true,
+            when_away: WhenAway::Keep,
             ..self
         }
     }
@@ -130,25 +145,81 @@ impl Refresh {
         let entry = self.sources.entry(source.to_owned());
         match entry.or_insert_with(|| Reread::Only(Named::default())) {
             Reread::Only(named) => add(named),
-            Reread::Missing | Reread::All | Reread::AllIfReachable => {}
+            Reread::Missing | Reread::All => {}
         }
         self
     }
 
-    pub(crate) fn of(&self, source: &str) -> Reread {
-        let found = match self.all {
+    /// These things of a source.
+    pub(crate) fn only(source: &str, named: Named) -> Self {
+        Self::nothing().named(source, |all| *all = named)
+    }
+
+    /// Both.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        let mut both = self;
+        both.all |= other.all;
+        for (name, what) in &other.sources {
+            match what {
+                Reread::Missing => {}
+                Reread::Only(more) => {
+                    both = both.named(name, |named| {
+                        named.tables.extend_from_slice(&more.tables);
+                        named.functions.extend_from_slice(&more.functions);
+                    });
+                }
+                Reread::All => {
+                    both.sources.insert(name.clone(), Reread::All);
+                }
+            }
+        }
+        both
+    }
+
+    pub(crate) fn of(&self, source: &str) -> SourceRefresh {
+        let what = match self.all {
             true => Reread::All,
             false => self.sources.get(source).cloned().unwrap_or(Reread::Missing),
         };
-        match found {
-            Reread::All if self.keeps_unreachable => Reread::AllIfReachable,
-            found => found,
+        let when_away = self.when_away;
+        SourceRefresh { what, when_away }
+    }
+
+    /// What other instances should read again as well.
+    pub(crate) fn to_change(&self) -> Change {
+        let sources = self.sources.iter().filter_map(|(name, what)| {
+            let extent = match what {
+                Reread::Missing => return None,
+                Reread::All => Extent::Everything,
+                Reread::Only(named) => Extent::Parts(Parts {
+                    tables: named.tables.iter().cloned().collect(),
+                    functions: named.functions.iter().cloned().collect(),
+                }),
+            };
+            Some((name.clone(), extent))
+        });
+        Change {
+            sources: sources.collect(),
+            ..Change::default()
         }
     }
 
-    /// Sources that other instances should read again as well.
-    pub(crate) fn touched(&self) -> impl Iterator<Item = &str> {
-        self.sources.keys().map(String::as_str)
+    /// What another instance has read.
+    pub(crate) fn of_change(change: Change) -> Self {
+        let sources = change.sources.into_iter().map(|(name, extent)| {
+            let what = match extent {
+                Extent::Everything => Reread::All,
+                Extent::Parts(parts) => Reread::Only(Named {
+                    tables: parts.tables.into_iter().collect(),
+                    functions: parts.functions.into_iter().collect(),
+                }),
+            };
+            (name, what)
+        });
+        Self {
+            sources: sources.collect(),
+            ..Self::default()
+        }
     }
 }
 
@@ -157,7 +228,7 @@ impl SourceRuntime {
     pub(crate) async fn open(
         source: &Source,
         before: Option<&Self>,
-        reread: Reread,
+        refresh: SourceRefresh,
         environment: &Environment,
     ) -> Self {
         let resolved = match Resolved::new(&source.configuration, environment) {
@@ -169,7 +240,7 @@ impl SourceRuntime {
             pool.is_some_and(|pool| resolved.primary.is_of(pool))
         });
         let runtime = match kept {
-            Some(kept) => kept.update(source, reread, environment).await,
+            Some(kept) => kept.update(source, refresh, environment).await,
             None => {
                 let primary = resolved.primary.clone();
                 let pool = Pool::new(primary.connect, primary.pool);
@@ -236,22 +307,28 @@ impl SourceRuntime {
         }
     }
 
-    async fn update(&self, source: &Source, reread: Reread, environment: &Environment) -> Self {
+    async fn update(
+        &self,
+        source: &Source,
+        refresh: SourceRefresh,
+        environment: &Environment,
+    ) -> Self {
+        let updated = self.updated(source, refresh.what, environment).await;
+        let failure = updated.catalog.as_ref().err();
+        let is_away = failure.is_some_and(|failure| failure.is_away);
+        match refresh.when_away {
+            WhenAway::Keep if is_away && self.catalog.is_ok() => self.clone(),
+            WhenAway::Keep | WhenAway::Fail => updated,
+        }
+    }
+
+    async fn updated(&self, source: &Source, what: Reread, environment: &Environment) -> Self {
         let pool = self
             .pool
             .clone()
             .expect("only a source with a pool is kept");
-        let (catalog, again) = match (&self.catalog, reread) {
+        let (catalog, again) = match (&self.catalog, what) {
             (_, Reread::All) => return self.reread(pool, source, environment).await,
-            (known, Reread::AllIfReachable) => {
-                let read = self.reread(pool, source, environment).await;
-                let is_away = read.catalog.as_ref().is_err_and(|failure| failure.is_away);
-                return if is_away && known.is_ok() {
-                    self.clone()
-                } else {
-                    read
-                };
-            }
             // It is tried again by itself, and when everything is reloaded.
             (Err(_), _) => return self.clone(),
             (Ok(catalog), Reread::Missing) => (catalog, Named::default()),

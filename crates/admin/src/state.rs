@@ -124,11 +124,11 @@ impl Candidate {
         for source in metadata.sources.values().filter(|s| s.is_postgres()) {
             let name = source.name.clone();
             let before = self.sources.get(&name).cloned();
-            let reread = refresh.of(name.as_str());
+            let refresh = refresh.of(name.as_str());
             let (metadata, environment) = (metadata.clone(), environment.clone());
             tasks.spawn(async move {
                 let source = &metadata.sources[&name];
-                let open = SourceRuntime::open(source, before.as_ref(), reread, &environment);
+                let open = SourceRuntime::open(source, before.as_ref(), refresh, &environment);
                 let runtime = open.await;
                 (name, runtime)
             });

@@ -3,16 +3,15 @@
 //! A request sees its own changes; nobody else does until [`Work::commit`]. What fails leaves nothing
 //! behind in the document or the served schema.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use graphloom_execute::{Engine, heavy};
-use graphloom_metadata::{Metadata, TableTexts};
+use graphloom_metadata::{Metadata, ReadTables, TableTexts};
 use graphloom_schema::{SchemaCache, SourceInfo};
-use graphloom_store::{Change as StoredChange, ResourceVersion, Store};
-use graphloom_vocab::{Error, ErrorCode, Result, Session, SourceName};
+use graphloom_store::{ResourceVersion, Store, StoredText};
+use graphloom_vocab::{Error, ErrorCode, Json, Result, Session, SourceName};
 use tokio::sync::{Mutex, watch};
 
 use crate::check::Check;
@@ -35,6 +34,8 @@ pub(crate) struct Shared {
     generations: AtomicU64,
     /// Of the document that was stored last.
     texts: std::sync::Mutex<TableTexts>,
+    /// Of the document that was read last.
+    read: std::sync::Mutex<ReadTables>,
 }
 
 impl Shared {
@@ -59,12 +60,26 @@ impl Shared {
             served: watch::Sender::new(0),
             generations: AtomicU64::new(1),
             texts: std::sync::Mutex::default(),
+            read: std::sync::Mutex::default(),
         }
     }
 
     fn document_text(&self, metadata: &Metadata) -> String {
         let mut texts = self.texts.lock().expect("no panic while this lock is held");
         metadata.to_text(&mut texts)
+    }
+
+    /// The stored document; a catalog without one is an empty document.
+    pub(crate) fn read_document(&self, stored: &StoredText) -> Result<Metadata> {
+        let Some(text) = &stored.document else {
+            return Ok(Metadata::default());
+        };
+        let mut known = self.read.lock().expect("no panic while this lock is held");
+        if let Some(metadata) = Metadata::from_stored_text(text, &mut known) {
+            return Ok(metadata);
+        }
+        let document = stored.parse().map_err(|error| error.to_error())?;
+        read_document(&document)
     }
 
     fn workshop(&self) -> Workshop<'_> {
@@ -92,14 +107,14 @@ pub(crate) struct Work {
     pub(crate) shared: Arc<Shared>,
     pub(crate) version: ResourceVersion,
     pub(crate) candidate: Candidate,
-    /// Sources that other instances have to read again.
-    touched: BTreeSet<String>,
+    /// What other instances have to read again.
+    touched: Refresh,
 }
 
 /// A point to go back to.
 pub(crate) struct Mark {
     candidate: Candidate,
-    touched: BTreeSet<String>,
+    touched: Refresh,
 }
 
 impl Work {
@@ -111,7 +126,7 @@ impl Work {
             shared: shared.clone(),
             version: state.version,
             candidate: state.candidate.clone(),
-            touched: BTreeSet::new(),
+            touched: Refresh::nothing(),
         }
     }
 
@@ -122,7 +137,7 @@ impl Work {
             shared: self.shared.clone(),
             version: self.version,
             candidate: self.candidate.clone(),
-            touched: BTreeSet::new(),
+            touched: Refresh::nothing(),
         }
     }
 
@@ -179,16 +194,11 @@ impl Work {
         Ok(())
     }
 
-    /// Goes on from a candidate.
+    /// Goes on from a candidate; other instances read again what was read for it.
     pub(crate) fn keep(&mut self, candidate: Candidate, refresh: &Refresh) {
         self.candidate = candidate;
-        self.touch(refresh.touched());
-    }
-
-    /// Has other instances read these sources again.
-    pub(crate) fn touch<'a>(&mut self, sources: impl IntoIterator<Item = &'a str>) {
-        let sources = sources.into_iter();
-        self.touched.extend(sources.map(ToOwned::to_owned));
+        let touched = std::mem::take(&mut self.touched);
+        self.touched = touched.and(refresh);
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -208,10 +218,7 @@ impl Work {
     /// `conflict` if somebody else has stored one meanwhile; then nothing is kept.
     pub(crate) async fn commit(self) -> Result<()> {
         let document = heavy::run(|| self.shared.document_text(self.metadata()));
-        let change = StoredChange {
-            sources: self.touched.into_iter().collect(),
-            remote_schemas: Vec::new(),
-        };
+        let change = self.touched.to_change();
         let saved = self.shared.store.save(&document, self.version, &change);
         let version = saved.await.map_err(|error| error.to_error())?;
         self.shared.publish(State {
@@ -229,16 +236,15 @@ impl Work {
         if current == self.version {
             return Ok(CatchUp::Current);
         }
-        let said = store.notification_after(self.version).await;
-        let refresh = match said.map_err(|error| error.to_error())? {
-            // Only the last words are kept: with a gap, any source may have changed.
-            Some(said) if said.version.number() == self.version.number() + 1 => {
-                Refresh::sources(said.change.sources.iter().map(String::as_str))
-            }
-            _ => Refresh::all(),
+        let stored = store.load_text().await.map_err(|error| error.to_error())?;
+        let changed = store.change_between(self.version, stored.version).await;
+        let refresh = match changed.map_err(|error| error.to_error())? {
+            Some(change) => Refresh::of_change(change),
+            // Any source may have changed.
+            None => Refresh::all(),
         };
-        let stored = store.load().await.map_err(|error| error.to_error())?;
-        let metadata = read_document(&stored.document)?;
+        let metadata = heavy::run(|| self.shared.read_document(&stored))?;
+        drop(stored.document);
         let refresh = refresh.keeping_unreachable();
         self.candidate = self.candidate(Arc::new(metadata), &refresh).await;
         self.version = stored.version;
@@ -266,8 +272,8 @@ pub(crate) enum CatchUp {
     Reloaded,
 }
 
-/// The stored document; a catalog without one is an empty document.
-pub(crate) fn read_document(document: &graphloom_vocab::Json) -> Result<Metadata> {
+/// A document as it is stored; null is an empty one.
+pub(crate) fn read_document(document: &Json) -> Result<Metadata> {
     if document.is_null() {
         return Ok(Metadata::default());
     }

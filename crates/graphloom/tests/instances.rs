@@ -23,8 +23,8 @@ const TABLES: usize = 12;
 
 struct World {
     servers: [Server; 2],
-    _metadata: Database,
-    _data: Database,
+    metadata_db: Database,
+    data: Database,
 }
 
 fn world(option: &str) -> World {
@@ -45,8 +45,8 @@ fn world(option: &str) -> World {
     };
     let world = World {
         servers: [start(), start()],
-        _metadata: metadata,
-        _data: data,
+        metadata_db: metadata,
+        data,
     };
     track(&world.servers[0], "always");
     world.wait_until_served(1, "always");
@@ -180,4 +180,143 @@ fn a_change_is_heard_of_without_being_asked_for() {
     let world = world("--schema-sync-poll-interval=600000");
     track(&world.servers[1], "a0");
     world.wait_until_served(0, "a0");
+}
+
+/// Changes of every kind, one group after the other; each group is over when both servers serve it.
+fn changes_of_every_kind() -> Vec<Vec<(&'static str, Value)>> {
+    let sql = |text: &str| ("run_sql", json!({"sql": text, "cascade": true}));
+    let is_checked = |text: &str| {
+        let args = json!({"sql": text, "check_metadata_consistency": true});
+        ("run_sql", args)
+    };
+    let permission = json!({"columns": "*", "filter": {"author": {"id": {"_gt": 1}}}});
+    let columns = ["a", "b", "c", "d"];
+    let burst = columns.map(|name| sql(&format!("ALTER TABLE book ADD COLUMN {name} int")));
+    vec![
+        vec![
+            sql("CREATE TABLE author (id int PRIMARY KEY, name text);
+                 CREATE TABLE color (value text PRIMARY KEY, comment text);
+                 INSERT INTO color VALUES ('red', 'as wine');
+                 CREATE TABLE book (id int PRIMARY KEY, author_id int REFERENCES author, color text REFERENCES color);
+                 CREATE VIEW title AS SELECT id, color FROM book;
+                 CREATE FUNCTION shelf(place author) RETURNS SETOF book LANGUAGE sql STABLE
+                   AS 'SELECT * FROM book WHERE author_id = place.id';
+                 CREATE FUNCTION found(word text) RETURNS SETOF author LANGUAGE sql STABLE
+                   AS 'SELECT * FROM author WHERE name = word'"),
+            ("pg_track_table", json!({"table": "author"})),
+            ("pg_track_table", json!({"table": "book"})),
+        ],
+        vec![
+            ("pg_create_array_relationship", json!({"table": "author", "name": "books",
+                "using": {"foreign_key_constraint_on": {"table": "book", "column": "author_id"}}})),
+            ("pg_create_object_relationship", json!({"table": "book", "name": "author",
+                "using": {"foreign_key_constraint_on": "author_id"}})),
+            ("pg_create_select_permission", json!({"table": "book", "role": "reader", "permission": permission})),
+        ],
+        vec![sql("ALTER TABLE book ADD COLUMN pages int")],
+        vec![sql("ALTER TABLE author RENAME COLUMN name TO full_name")],
+        vec![
+            ("pg_add_computed_field", json!({"table": "author", "name": "shelf", "definition": {"function": "shelf"}})),
+            ("pg_track_function", json!({"function": "found"})),
+            ("pg_track_table", json!({"table": "title"})),
+        ],
+        vec![is_checked("COMMENT ON VIEW title IS 'what is told'; COMMENT ON FUNCTION found IS 'by a word'")],
+        vec![("pg_track_table", json!({"table": "color"})), ("pg_set_table_is_enum", json!({"table": "color", "is_enum": true}))],
+        vec![is_checked("INSERT INTO color VALUES ('blue', 'as ink')")],
+        burst.into(),
+        vec![sql("ALTER TABLE book ALTER COLUMN pages TYPE text")],
+        vec![sql("ALTER TABLE author RENAME TO writer")],
+        vec![("pg_drop_select_permission", json!({"table": "book", "role": "reader"})), sql("ALTER TABLE book DROP COLUMN a, DROP CONSTRAINT book_author_id_fkey")],
+        vec![("pg_untrack_table", json!({"table": "color", "cascade": true})), sql("DROP TABLE writer CASCADE")],
+        vec![("pg_track_table", json!({"table": "a0"})), ("reload_metadata", json!({}))],
+    ]
+}
+
+/// All types that a role sees.
+fn schema(server: &Server, role: &str) -> Value {
+    let query = "{ __schema { types { name description enumValues { name description }
+        fields { name description args { name type { ...t } } type { ...t } }
+        inputFields { name description type { ...t } } } } }
+        fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+    let request = Request::post_json("/v1/graphql", &json!({ "query": query }));
+    let reply = server.send(request.with_header("x-hasura-role", role));
+    reply.unwrap().json().unwrap()
+}
+
+/// Some commands give more than that they were done.
+fn done(server: &Server, command: &str, args: &Value) {
+    if command != "run_sql" && command != "reload_metadata" {
+        return change(server, command, args);
+    }
+    let path = if command == "run_sql" {
+        "/v2/query"
+    } else {
+        "/v1/metadata"
+    };
+    let body = json!({ "type": command, "args": args });
+    let reply = server.send(Request::post_json(path, &body)).unwrap();
+    assert_eq!(reply.status, 200, "{args}: {:?}", reply.json());
+}
+
+impl World {
+    fn wait_until_equal(&self) {
+        let began = Instant::now();
+        let ours = export(&self.servers[0]);
+        loop {
+            let theirs = export(&self.servers[1]);
+            if theirs.0 == ours.0 {
+                return assert_eq!(theirs, ours);
+            }
+            assert!(began.elapsed() < PATIENCE, "{} {}", theirs.0, ours.0);
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn what_is_heard_of_comes_to_what_a_new_server_reads() {
+    let option = "--schema-sync-poll-interval=1000";
+    let world = world(option);
+    for changes in changes_of_every_kind() {
+        for (command, args) in &changes {
+            done(&world.servers[0], command, args);
+        }
+        world.wait_until_equal();
+        for role in ["admin", "reader"] {
+            let [one, other] = [0, 1].map(|server| schema(&world.servers[server], role));
+            assert_eq!(other, one, "{changes:?}");
+        }
+    }
+    let launch = Launch::serve(BINARY, &world.metadata_db).with_option(option);
+    let new = launch.start().unwrap();
+    for role in ["admin", "reader"] {
+        assert_eq!(schema(&world.servers[1], role), schema(&new, role));
+    }
+}
+
+#[test]
+fn of_a_change_of_one_table_only_that_is_read_elsewhere() {
+    let world = world("--schema-sync-poll-interval=1000");
+    // Behind the back of both: nobody reads it again until somebody is told to.
+    world
+        .data
+        .run("ALTER TABLE always ADD COLUMN secret int")
+        .unwrap();
+    let has_secret =
+        |server: usize| ask(&world.servers[server], "{ always { secret } }")["data"].is_object();
+    for (command, args) in [
+        ("pg_track_table", json!({"table": "a0"})),
+        (
+            "run_sql",
+            json!({"sql": "ALTER TABLE a0 ADD COLUMN name text"}),
+        ),
+        ("pg_untrack_table", json!({"table": "a0"})),
+    ] {
+        done(&world.servers[0], command, &args);
+        world.wait_until_equal();
+        assert_eq!([0, 1].map(has_secret), [false; 2], "{command}");
+    }
+    done(&world.servers[0], "reload_metadata", &json!({}));
+    world.wait_until_equal();
+    assert_eq!([0, 1].map(has_secret), [true; 2]);
 }

@@ -13,6 +13,7 @@ mod permission;
 mod query_tags;
 mod relationship;
 mod source;
+mod stored;
 mod table;
 
 use std::hash::Hash;
@@ -29,6 +30,7 @@ pub use query_tags::query_tags;
 pub use relationship::{ArrayRelationship, ObjectRelationship};
 pub(crate) use source::KEPT as SOURCE_KEPT;
 pub use source::function_configuration;
+pub use stored::ReadTables;
 pub(crate) use table::KEPT as TABLE_KEPT;
 
 /// A value that can be read from JSON.

@@ -9,6 +9,6 @@ mod shape;
 pub mod support;
 pub mod types;
 
-pub use decode::{Decode, Document, Fields};
+pub use decode::{Decode, Document, Fields, ReadTables};
 pub use encode::{Encode, TableTexts};
 pub use types::Metadata;

@@ -1,11 +1,13 @@
 //! What is done with an open catalog: load and save the document, hear of others, keep clients' state.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use graphloom_pg::{Connection, PgError, Pool, PoolOptions, Statement};
-use graphloom_vocab::{Json, JsonObject};
+use graphloom_vocab::Json;
 use uuid::Uuid;
 
+use crate::change::{Change, History};
 use crate::error::StoreError;
 use crate::open::{Identity, begin, statement};
 
@@ -51,6 +53,15 @@ impl fmt::Display for InstanceId {
     }
 }
 
+/// A stored document as text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredText {
+    /// As it is in the database; `None` if the catalog has none yet.
+    pub document: Option<String>,
+    /// Its version.
+    pub version: ResourceVersion,
+}
+
 /// A stored document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
@@ -58,26 +69,6 @@ pub struct Stored {
     pub document: Json,
     /// Its version.
     pub version: ResourceVersion,
-}
-
-/// What other instances must read anew besides the document.
-///
-/// In the database: `{"metadata": true, "remote_schemas": [], "sources": ["default"], "data_connectors": []}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
-    /// Sources whose database may have changed.
-    pub sources: Vec<String>,
-    /// Remote schemas that may have changed.
-    pub remote_schemas: Vec<String>,
-}
-
-/// What another instance said when it saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notification {
-    /// The version it saved.
-    pub version: ResourceVersion,
-    /// What it changed besides the document.
-    pub change: Change,
 }
 
 /// What clients of ours keep in the catalog: the CLI its migrations, the console its settings.
@@ -106,6 +97,8 @@ pub struct Store {
     pool: Pool,
     instance: InstanceId,
     identity: Identity,
+    /// Of this instance's saves and of those that it heard of.
+    history: Arc<Mutex<History>>,
 }
 
 /// A session that hears of saves as they happen, without asking.
@@ -131,6 +124,7 @@ impl Store {
             pool,
             instance,
             identity,
+            history: Arc::default(),
         }
     }
 
@@ -141,12 +135,20 @@ impl Store {
 
     /// The document and its version.
     pub async fn load(&self) -> Result<Stored, StoreError> {
+        let stored = self.load_text().await?;
+        let document = stored.parse()?;
+        let version = stored.version;
+        Ok(Stored { document, version })
+    }
+
+    /// The document as text, and its version.
+    pub async fn load_text(&self) -> Result<StoredText, StoreError> {
         let rows = self.query(include_str!("sql/load.sql"), &[]).await?;
         let mut rows = rows.into_iter();
         let row = match (rows.next(), rows.next()) {
             (None, _) => {
-                return Ok(Stored {
-                    document: Json::Null,
+                return Ok(StoredText {
+                    document: None,
                     version: ResourceVersion::INITIAL,
                 });
             }
@@ -158,15 +160,11 @@ impl Store {
             }
         };
         let [document, version] = columns(row)?;
-        let document = serde_json::from_str(&document).map_err(|error| {
-            // Only the place: the document holds connection strings.
-            let (line, column) = (error.line(), error.column());
-            StoreError::Damaged(format!(
-                "the document in hdb_metadata cannot be read at line {line}, column {column}"
-            ))
-        })?;
         let version = parse_version(&version)?;
-        Ok(Stored { document, version })
+        Ok(StoredText {
+            document: Some(document),
+            version,
+        })
     }
 
     /// Stores a document, as JSON text, in place of the one with the version `expected`, tells other instances, and
@@ -192,17 +190,19 @@ impl Store {
             });
         };
         let [version] = columns(row)?;
-        let change = change.to_json().to_string();
+        let saved = parse_version(&version)?;
+        let change_text = self.history().told(saved, change);
         let instance = self.instance.to_string();
         transaction
             .execute(
                 &statement(include_str!("sql/notify.sql")),
-                &[Some(&change), Some(&version), Some(&instance)],
+                &[Some(&change_text), Some(&version), Some(&instance)],
             )
             .await
             .map_err(|error| self.explain(error))?;
         transaction.commit().await?;
-        parse_version(&version)
+        self.history().note(saved, change);
+        Ok(saved)
     }
 
     /// The stored document's version, for polling.
@@ -234,27 +234,24 @@ impl Store {
         Ok(Listener { connection })
     }
 
-    /// What another instance said after the version `known`, if anything.
+    /// What others changed besides the document in all saves after `known` up to `now`; `None` if that is not known
+    /// of one of them, and everything is to be read anew.
     ///
-    /// Only the last save's words are kept. Whoever finds a gap between `known` and the
-    /// notification's version has missed some, and reads everything anew.
-    pub async fn notification_after(
+    /// `now` is the version of a document that was loaded before.
+    pub async fn change_between(
         &self,
         known: ResourceVersion,
-    ) -> Result<Option<Notification>, StoreError> {
-        let (known, instance) = (known.to_string(), self.instance.to_string());
-        let parameters = [Some(known.as_str()), Some(instance.as_str())];
+        now: ResourceVersion,
+    ) -> Result<Option<Change>, StoreError> {
         let rows = self
-            .query(include_str!("sql/notification.sql"), &parameters)
+            .query(include_str!("sql/notification.sql"), &[])
             .await?;
-        let Some(row) = rows.into_iter().next() else {
-            return Ok(None);
-        };
-        let [version, change] = columns(row)?;
-        Ok(Some(Notification {
-            version: parse_version(&version)?,
-            change: Change::from_text(&change),
-        }))
+        let mut history = self.history();
+        if let Some(row) = rows.into_iter().next() {
+            let [version, told] = columns(row)?;
+            history.learn(parse_version(&version)?, &told);
+        }
+        Ok(history.between(known, now))
     }
 
     /// What clients keep in the catalog.
@@ -308,33 +305,37 @@ impl Store {
         rows.map_err(|error| self.explain(error))
     }
 
+    fn history(&self) -> MutexGuard<'_, History> {
+        let history = self.history.lock();
+        history.expect("no panic while this lock is held")
+    }
+
     fn explain(&self, error: PgError) -> StoreError {
         self.identity.explain_use(error)
     }
 }
 
-impl Change {
-    fn to_json(&self) -> Json {
-        serde_json::json!({
-            "metadata": true,
-            "remote_schemas": self.remote_schemas,
-            "sources": self.sources,
-            "data_connectors": []
+impl StoredText {
+    /// The document; null if there is none.
+    pub fn parse(&self) -> Result<Json, StoreError> {
+        let Some(document) = &self.document else {
+            return Ok(Json::Null);
+        };
+        serde_json::from_str(document).map_err(|error| {
+            // Only the place: the document holds connection strings.
+            let (line, column) = (error.line(), error.column());
+            StoreError::Damaged(format!(
+                "the document in hdb_metadata cannot be read at line {line}, column {column}"
+            ))
         })
     }
+}
 
-    /// What cannot be understood is left out: the version alone makes everybody read the document.
-    fn from_text(text: &str) -> Self {
-        let object: JsonObject = serde_json::from_str(text).unwrap_or_default();
-        let names = |key: &str| {
-            let names = object.get(key).and_then(Json::as_array);
-            let names = names.into_iter().flatten().filter_map(Json::as_str);
-            names.map(ToOwned::to_owned).collect()
-        };
-        Self {
-            sources: names("sources"),
-            remote_schemas: names("remote_schemas"),
-        }
+impl fmt::Debug for StoredText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The document holds connection strings.
+        let version = &self.version;
+        write!(f, "StoredText {{ version: {version} }}")
     }
 }
 
@@ -348,23 +349,4 @@ fn columns<const N: usize>(row: Vec<Option<String>>) -> Result<[String; N], Stor
 fn parse_version(text: &str) -> Result<ResourceVersion, StoreError> {
     let number = text.parse().map(ResourceVersion);
     number.map_err(|_| StoreError::Damaged(format!("resource version {text:?} is not a number")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_written_as_other_engines_read_it() {
-        let change = Change {
-            sources: vec!["default".to_owned()],
-            remote_schemas: Vec::new(),
-        };
-        assert_eq!(
-            change.to_json().to_string(),
-            r#"{"metadata":true,"remote_schemas":[],"sources":["default"],"data_connectors":[]}"#
-        );
-        assert_eq!(Change::from_text(&change.to_json().to_string()), change);
-        assert_eq!(Change::from_text("[]"), Change::default());
-    }
 }

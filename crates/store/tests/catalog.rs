@@ -70,12 +70,11 @@ async fn a_catalog_of_version_48_is_read_and_left_as_it_is() {
         json!({"migration_mode": "true"})
     );
     assert_eq!(state.console_state["onboardingShown"], true);
-    let notification = store
-        .notification_after(ResourceVersion::new(16))
+    let told = store
+        .change_between(ResourceVersion::new(16), ResourceVersion::new(17))
         .await
-        .unwrap()
         .unwrap();
-    assert_eq!(notification.change.sources, ["default"]);
+    assert_eq!(told, Some(Change::of_sources(["default"])));
     store.ping().await.unwrap();
 
     assert_eq!(dump(&database), before);
@@ -91,10 +90,7 @@ async fn a_save_replaces_the_version_it_knows_and_no_other() {
         r#"{"version":3,"z":1.50,"a":"'; DROP TABLE hdb_catalog.hdb_metadata"}"#,
     )
     .unwrap();
-    let change = Change {
-        sources: vec!["default".to_owned()],
-        remote_schemas: Vec::new(),
-    };
+    let change = Change::of_sources(["default"]);
 
     let saved = store
         .save(&document.to_string(), ResourceVersion::new(17), &change)
@@ -124,12 +120,14 @@ async fn a_save_replaces_the_version_it_knows_and_no_other() {
     );
     assert_eq!(other.load().await.unwrap(), stored);
 
-    // Everybody but the one who saved hears of it.
+    // Others hear of it, and of nothing else.
     let known = ResourceVersion::new(17);
-    assert_eq!(store.notification_after(known).await.unwrap(), None);
-    let heard = other.notification_after(known).await.unwrap().unwrap();
-    assert_eq!((heard.version, heard.change), (saved, change));
-    assert_eq!(other.notification_after(saved).await.unwrap(), None);
+    let heard = other.change_between(known, saved).await.unwrap();
+    assert_eq!(heard, Some(change));
+    let heard = other.change_between(saved, saved).await.unwrap();
+    assert_eq!(heard, Some(Change::default()));
+    let earlier = ResourceVersion::new(15);
+    assert_eq!(other.change_between(earlier, saved).await.unwrap(), None);
     let row = "SELECT notification::text, resource_version, instance_id
         FROM hdb_catalog.hdb_schema_notifications";
     let row: Vec<String> = database
@@ -142,7 +140,7 @@ async fn a_save_replaces_the_version_it_knows_and_no_other() {
     assert_eq!(
         row,
         [
-            r#"{"metadata":true,"remote_schemas":[],"sources":["default"],"data_connectors":[]}"#,
+            r#"{"metadata":true,"remote_schemas":[],"sources":["default"],"data_connectors":[],"graphloom":[{"version":18,"sources":{"default":null}}]}"#,
             "18",
             &store.instance().to_string(),
         ]
