@@ -4,7 +4,8 @@
 //! something to; all of them, where that cannot be told. The document and the schema are made from that before
 //! the transaction is committed, so that a refusal undoes the SQL too. Read next: `diff.rs`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
 use graphloom_catalog::{Catalog, Column, Table, TableKind};
@@ -301,13 +302,21 @@ fn to_read_elsewhere(
     if before.types != after.types || before.statements != after.statements {
         return everything();
     }
-    let functions = after.functions.iter();
-    let functions = functions.filter(|(name, now)| before.functions.get(*name) != Some(now));
-    let functions = functions.map(|(name, _)| name.clone()).collect();
-    let enums = after.enum_rows.iter();
-    let enums = enums.filter(|(name, now)| before.enum_rows.get(*name) != Some(now));
-    tables.extend(enums.map(|(name, _)| name.clone()));
+    tables.extend(differences(&before.tables, &after.tables));
+    tables.extend(differences(&before.enum_rows, &after.enum_rows));
+    let functions = differences(&before.functions, &after.functions).collect();
     Refresh::only(source.as_str(), Named { tables, functions })
+}
+
+/// The names under which there is something else now, or nothing any more.
+fn differences<'a, N: Hash + Eq + Clone, T: PartialEq>(
+    before: &'a HashMap<N, T>,
+    after: &'a HashMap<N, T>,
+) -> impl Iterator<Item = N> + 'a {
+    let changed = after.iter();
+    let changed = changed.filter(|(name, now)| before.get(*name) != Some(*now));
+    let gone = before.iter().filter(|(name, _)| !after.contains_key(*name));
+    changed.chain(gone).map(|(name, _)| name.clone())
 }
 
 fn refused(error: PgError) -> graphloom_vocab::Error {

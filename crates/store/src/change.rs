@@ -170,14 +170,17 @@ impl History {
 }
 
 /// As it is stored; all but the last key are the other engine's.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Serialize, Deserialize)]
 struct Told {
+    #[serde(default)]
     metadata: bool,
+    #[serde(default)]
     remote_schemas: BTreeSet<String>,
     sources: BTreeSet<String>,
+    #[serde(default)]
     data_connectors: BTreeSet<String>,
     /// This save, and those before it without a gap.
+    #[serde(default)]
     graphloom: Vec<Save>,
 }
 
