@@ -40,7 +40,7 @@ impl Scope {
     }
 
     /// The same rule, about a row further away.
-    fn at(self, row: Alias) -> Self {
+    pub(crate) fn at(self, row: Alias) -> Self {
         Self {
             current: row,
             ..self

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use graphloom_ir::{Rows, TableAccess, TypedValue};
+use graphloom_ir::{Join, Rows, TableAccess, TypedValue};
 use graphloom_sql::{Alias, Expr, Name, ParameterId, Target, TypeName};
 use graphloom_vocab::{ColumnName, QualifiedTable};
 use indexmap::IndexSet;
@@ -16,6 +16,8 @@ pub(crate) struct Carried {
     /// The table whose row is read as a whole.
     row: Option<QualifiedTable>,
     naming: Naming,
+    /// The subselect that has the columns, if that is another one's.
+    within: Option<Alias>,
 }
 
 /// What carried columns are called.
@@ -26,6 +28,8 @@ enum Naming {
     Own,
     /// `k0`, `k1`: beside columns that are not the table's.
     Numbered,
+    /// Beside another table's, as its partner of this number.
+    With(usize),
 }
 
 impl Carried {
@@ -39,6 +43,15 @@ impl Carried {
         match self.naming {
             Naming::Own => carried_name(column),
             Naming::Numbered => Name::new(format!("k{at}")),
+            Naming::With(partner) => Name::new(format!("{WITH}{partner}_{at}")),
+        }
+    }
+
+    /// The same of a whole row.
+    fn row_name(&self) -> Name {
+        match self.naming {
+            Naming::Own | Naming::Numbered => Name::new(WHOLE_ROW),
+            Naming::With(partner) => Name::new(format!("{WITH}{partner}_row")),
         }
     }
 
@@ -67,6 +80,13 @@ pub(crate) enum Form {
     Columns,
 }
 
+/// A row that belongs to another one.
+struct Known {
+    outer: Alias,
+    mapping: Vec<(ColumnName, ColumnName)>,
+    row: Alias,
+}
+
 /// The state of planning one statement.
 #[derive(Default)]
 pub(crate) struct Context {
@@ -79,6 +99,8 @@ pub(crate) struct Context {
     collected: HashMap<Alias, Carried>,
     /// Under which access a table's rows were reached.
     known: HashMap<Alias, TableAccess>,
+    /// Rows that objects are read from because a condition led there already.
+    partners: Vec<Known>,
     /// Where values come from if the statement serves many subscribers at once.
     pub(crate) cohorts: Option<Cohorts>,
     /// What the statement looks at.
@@ -127,7 +149,10 @@ impl Context {
     pub(crate) fn column(&mut self, alias: Alias, column: &ColumnName) -> Expr {
         match self.collected.get_mut(&alias) {
             None => Expr::Column(alias, Name::new(column.as_str())),
-            Some(carried) => Expr::Column(alias, carried.read(column)),
+            Some(carried) => {
+                let name = carried.read(column);
+                Expr::Column(carried.within.unwrap_or(alias), name)
+            }
         }
     }
 
@@ -139,7 +164,7 @@ impl Context {
             None => Expr::Row(alias),
             Some(carried) => {
                 carried.row = Some(table.clone());
-                Expr::Column(alias, Name::new(WHOLE_ROW))
+                Expr::Column(carried.within.unwrap_or(alias), carried.row_name())
             }
         }
     }
@@ -150,6 +175,44 @@ impl Context {
         let carried = self.collected.entry(alias).or_default();
         carried.naming = Naming::Numbered;
         alias
+    }
+
+    /// The same for the row that a subselect's rows are joined to: their columns stand beside each other.
+    pub(crate) fn partner_alias_of(
+        &mut self,
+        access: &TableAccess,
+        (within, number): (Alias, usize),
+    ) -> Alias {
+        let alias = self.collecting_alias_of(access);
+        let carried = self.collected.entry(alias).or_default();
+        carried.naming = Naming::With(number);
+        carried.within = Some(within);
+        alias
+    }
+
+    /// Remembers which row belongs to each of an alias.
+    pub(crate) fn found_partner(&mut self, outer: Alias, join: &Join, row: Alias) {
+        self.partners.push(Known {
+            outer,
+            mapping: join.mapping.clone(),
+            row,
+        });
+    }
+
+    /// The row that belongs to each of an alias, if it was reached under this access.
+    pub(crate) fn partner(
+        &self,
+        outer: Alias,
+        mapping: &[(ColumnName, ColumnName)],
+        access: &TableAccess,
+    ) -> Option<Alias> {
+        let mut known = self.partners.iter();
+        let is_it = |known: &&Known| {
+            known.outer == outer
+                && known.mapping == mapping
+                && self.access(known.row) == Some(access)
+        };
+        known.find(is_it).map(|known| known.row)
     }
 
     /// The same for rows that were reached under this access.
@@ -211,6 +274,10 @@ impl Context {
 /// It starts as [`ROW_NUMBER`] does, so that no column of a table is carried under the same name.
 const WHOLE_ROW: &str = "row_number_and_row";
 
+/// What the columns of rows start with that stand beside others'. They end in a digit or a letter, and so are no
+/// carried column's either.
+const WITH: &str = "row_number_with";
+
 /// A column of the rows we number ourselves.
 pub(crate) const ROW_NUMBER: &str = "row_number";
 
@@ -232,7 +299,7 @@ pub(crate) fn carry(table: Alias, carried: &Carried) -> Vec<Target> {
             schema: Name::new(name.schema.as_str()),
             name: Name::new(name.name.as_str()),
         };
-        Target::named(Expr::Row(table).cast(ty), Name::new(WHOLE_ROW))
+        Target::named(Expr::Row(table).cast(ty), carried.row_name())
     });
     carried.names().map(column).chain(row).collect()
 }
@@ -240,7 +307,7 @@ pub(crate) fn carry(table: Alias, carried: &Carried) -> Vec<Target> {
 /// Output columns that carry on what a subselect of [`carry`] has.
 pub(crate) fn carry_on(subselect: Alias, carried: &Carried) -> Vec<Target> {
     let target = |name: Name| Target::named(Expr::Column(subselect, name.clone()), name);
-    let row = carried.row.as_ref().map(|_| Name::new(WHOLE_ROW));
+    let row = carried.row.as_ref().map(|_| carried.row_name());
     let columns = carried.names().map(|(_, outside)| outside);
     columns.chain(row).map(target).collect()
 }

@@ -49,6 +49,7 @@ use crate::context::{Carried, Context, Form, ROW_NUMBER, carry, carry_on};
 use crate::implied;
 use crate::object::{Member, RowObject, list_or_empty};
 use crate::order::order_by;
+use crate::partner::{self, Joined};
 use crate::rows::{self, Count, Link, Ordering, Request};
 use crate::select::{Objects, Related, member, members};
 use crate::shape::{MemberShape, ObjectShape, PlaceValue};
@@ -347,12 +348,17 @@ fn grouped(
         Form::Json => Form::Json,
         Form::Rows | Form::Columns => Form::Columns,
     };
-    let members = context.in_form(form, |context| {
-        members(context, late, &select.fields, &mut related)
+    let (partners, members) = context.in_form(form, |context| {
+        let mut partners = partner::find(context, select);
+        if let Some(partners) = &mut partners {
+            partners.read_through(context, late);
+        }
+        let members = members(context, late, &select.fields, &mut related);
+        (partners, members)
     });
     let objects = RowObject::of(form, members);
     let limit = limit(context, select);
-    let elements = elements(context, owner, (select, late));
+    let elements = elements(context, owner, (select, late, partners));
     let mut rows = nested(elements, late);
     related.attach(&mut rows);
     let mut shown = None;
@@ -443,7 +449,7 @@ fn array_lists(
 fn elements(
     context: &mut Context,
     owner: Owner<'_>,
-    (select, late): (&TableSelect, Alias),
+    (select, late, partners): (&TableSelect, Alias, Option<Joined<'_>>),
 ) -> Select {
     let link = match owner {
         Owner::Numbered { outer, join, .. } => Some(Link {
@@ -454,10 +460,15 @@ fn elements(
     };
     let read = context.collected(late);
     let (row, mut elements) = rows::source(context, &select.access, link);
-    if let Some(filter) = &select.arguments.filter {
+    let arguments = partners.as_ref().map(|partners| &partners.arguments);
+    if let Some(filter) = &arguments.unwrap_or(&select.arguments).filter {
         let further = conjuncts(context, Scope::of(row), std::slice::from_ref(filter));
         rows::restrict(&mut elements, further);
     }
+    if let Some(partners) = partners {
+        partners.attach(context, row, &mut elements);
+    }
+    let beside = std::mem::take(&mut elements.targets);
     order_by(context, row, &mut elements, &select.arguments.order_by);
     let order = std::mem::take(&mut elements.order_by);
     let owners = match owner {
@@ -472,6 +483,7 @@ fn elements(
         }
     };
     elements.targets = carry(row, &read);
+    elements.targets.extend(beside);
     let named = owners.iter().cloned().enumerate();
     let named = named.map(|(at, column)| Target::named(column, owner_name(at)));
     elements.targets.extend(named);

@@ -29,6 +29,7 @@ mod levels;
 mod live;
 mod object;
 mod order;
+mod partner;
 mod rows;
 mod select;
 mod shape;

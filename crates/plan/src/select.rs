@@ -13,6 +13,7 @@ use crate::gather;
 use crate::object::{
     COLUMNS_MAX, Member, Pairs, RowObject, fits_row, list_or_empty, value_name, values_of,
 };
+use crate::partner;
 use crate::rows::{self, Count, Link, Ordering, Request};
 use crate::shape::{MemberShape, ObjectShape, PlaceValue, Presence};
 
@@ -124,12 +125,25 @@ fn object_rows(
     request: Request<'_>,
 ) -> Objects {
     let mut related = Related::Joined(Vec::new());
-    let (object, mut rows) = if computes_late(context.form, select, request) {
+    let mut partners = partner::find(context, select);
+    let is_late = computes_late(context.form, select, request);
+    let remaining = partners.as_ref().map(|partners| partners.arguments.clone());
+    let request = Request {
+        arguments: remaining.as_ref().unwrap_or(request.arguments),
+        ..request
+    };
+    let (object, mut rows) = if is_late {
         let late = context.collecting_alias_of(&select.access);
+        if let Some(partners) = &mut partners {
+            partners.read_through(context, late);
+        }
         let members = members(context, late, &select.fields, &mut related);
         let columns = context.collected(late);
         let (row, mut base) = rows::requested(context, &select.access, link, request);
         base.targets = carry(row, &columns);
+        if let Some(partners) = partners {
+            partners.attach(context, row, &mut base);
+        }
         let from = FromItem::Subselect {
             select: Box::new(base),
             alias: late,
@@ -139,7 +153,10 @@ fn object_rows(
             Select::default().from(from),
         )
     } else {
-        let (row, rows) = rows::requested(context, &select.access, link, request);
+        let (row, mut rows) = rows::requested(context, &select.access, link, request);
+        if let Some(partners) = partners {
+            partners.attach(context, row, &mut rows);
+        }
         let members = members(context, row, &select.fields, &mut related);
         (RowObject::of(context.form, members), rows)
     };
@@ -362,7 +379,15 @@ fn field_values(
                 related.put(context, object)
             }
             Form::Rows | Form::Columns => {
-                let (values, shape) = object_values(context, (row, join), select, related);
+                let (values, shape) = match context.partner(row, &join.mapping, &select.access) {
+                    Some(partner) => {
+                        let members = members(context, partner, &select.fields, related);
+                        let (values, shape) = values_of(members);
+                        let shape = PlaceValue::Object(Arc::new(shape), Presence::Always);
+                        (values, shape)
+                    }
+                    None => object_values(context, (row, join), select, related),
+                };
                 return (values, MemberShape::Value(shape));
             }
         },

@@ -85,15 +85,41 @@ static ESCAPES: [u8; 256] = {
     escapes
 };
 
+/// So many bytes of a text are looked at together.
+const BLOCK: usize = 16;
+
+/// Where the first byte is that is not written as itself.
+fn first_escaped(text: &[u8]) -> Option<usize> {
+    let is_escaped = |byte: &u8| ESCAPES[usize::from(*byte)] != 0;
+    let mut rest = text;
+    while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
+        if has_escaped(block) {
+            break;
+        }
+        rest = behind;
+    }
+    // Of a text that is not short, the end is looked at together with some of what is known to be plain.
+    if rest.len() < BLOCK && text.last_chunk().is_some_and(|end| !has_escaped(end)) {
+        return None;
+    }
+    let at = rest.iter().position(is_escaped)?;
+    Some(text.len() - rest.len() + at)
+}
+
+/// No branch per byte, so that the processor looks at all of them at once.
+fn has_escaped(block: &[u8; BLOCK]) -> bool {
+    let is_escaped =
+        |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+    let found = block.iter().fold(0, |found, byte| found | is_escaped(byte));
+    found != 0
+}
+
 /// A text as a JSON string.
 fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut rest = text;
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| ESCAPES[usize::from(*byte)] != 0)
-    {
+    while let Some(at) = first_escaped(rest) {
         let (plain, from) = rest.split_at(at);
         out.extend_from_slice(plain);
         let byte = from[0];
@@ -130,6 +156,25 @@ mod tests {
         let expected = "\"a\\\"b\\\\c/d\\b\\f\\n\\r\\t\\u0000\\u001f\u{7f}é😀\"";
         assert_eq!(written(oid::TEXT, text.as_bytes()), expected);
         assert_eq!(written(oid::VARCHAR, b""), "\"\"");
+    }
+
+    #[test]
+    fn escapes_are_found_wherever_they_stand() {
+        for length in 0..70 {
+            let plain = vec![b'a'; length];
+            assert_eq!(first_escaped(&plain), None);
+            for at in 0..length {
+                let mut text = plain.clone();
+                text[at] = b'"';
+                assert_eq!(first_escaped(&text), Some(at), "{length}");
+                text[length - 1] = b'\n';
+                assert_eq!(first_escaped(&text), Some(at), "{length}");
+            }
+        }
+        let is_escaped = |byte: &u8| first_escaped(&[*byte; 20]).is_some();
+        let escaped = (0..=u8::MAX).filter(is_escaped);
+        let expected = (0..0x20).chain([b'"', b'\\']);
+        assert!(escaped.eq(expected));
     }
 
     #[test]

@@ -91,6 +91,11 @@ fn what_has_no_rows_and_what_is_no_plain_list() {
         "{ a: t(limit: 1, order_by: {id: asc}) { id } __typename b: t_by_pk(id: 2) { id } \
          c: t_aggregate { aggregate { count } } }",
         "{ t(order_by: {id: asc}) { a_key_that_is_longer_than_the_sixty_three_bytes_that_postgres_keeps: id } }",
+        "{ t(where: {boss: {id: {_lt: 20}}}, order_by: {id: asc}, limit: 5) { boss { id v_text boss { id parent { id } } } \
+         children(where: {boss: {id: {_gt: 9}}, _or: [{id: {_gt: 3}}, {boss: {id: {_gt: 30}}}]}, order_by: {id: asc}) { \
+         id a: boss { v_float8 computed } b: boss { __typename children(order_by: {id: asc}) { id } } } } }",
+        "{ t(order_by: {id: desc}) { children(where: {boss: {id: {_gt: 9}}}, order_by: {id: asc}, limit: 2) { \
+         id boss { computed boss { id } children_aggregate { aggregate { count } } } } } }",
         "{ t_aggregate(where: {id: {_lt: 0}}) { aggregate { count max { v_text v_numeric } avg { v_int4 } } } }",
         "{ t_aggregate { __typename aggregate { max { __typename } } } }",
         "{ t(order_by: {id: asc}) { children_aggregate { __typename aggregate { __typename } } } }",
@@ -172,6 +177,7 @@ impl World {
                 "table": "t",
                 "object_relationships": [
                     {"name": "parent", "using": mapping("parent_id", "id")},
+                    {"name": "boss", "using": {"foreign_key_constraint_on": "boss_id"}},
                 ],
                 "array_relationships": [
                     {"name": "children", "using": mapping("id", "parent_id")},

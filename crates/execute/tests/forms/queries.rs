@@ -52,7 +52,13 @@ fn leading_list(dice: &mut Dice, root: usize, text: &mut String) {
 /// The rows of a list, whose order is always told.
 fn arguments(dice: &mut Dice, limit: usize) -> String {
     let mut text = String::from("(");
-    match dice.below(6) {
+    match dice.below(8) {
+        4 => text.push_str("where: {boss: {id: {_gt: 5}}}, "),
+        5 => {
+            text.push_str(
+                "where: {boss: {v_int4: {_gt: 0}, boss: {id: {_gt: 9}}}, id: {_gt: 2}}, ",
+            );
+        }
         0 => text.push_str("where: {children: {id: {_gt: 20}}}, "),
         1 => text.push_str("where: {parent: {id: {_gt: 5}}}, "),
         2 => text.push_str("where: {id: {_gt: 10}}, "),
@@ -79,11 +85,11 @@ fn arguments(dice: &mut Dice, limit: usize) -> String {
 fn selection(dice: &mut Dice, fields: &Fields, depth: usize, text: &mut String) {
     text.push_str("{ ");
     for at in 0..=dice.below(9) {
-        match dice.below(13) {
+        match dice.below(14) {
             0 => write!(text, "k{at}: __typename ").unwrap(),
             1 => write!(text, "k{at}: id ").unwrap(),
-            2 if depth > 0 => {
-                write!(text, "k{at}: parent ").unwrap();
+            2 | 9 if depth > 0 => {
+                write!(text, "k{at}: {} ", dice.pick(&["parent", "boss", "boss"])).unwrap();
                 selection(dice, fields, depth - 1, text);
             }
             3 | 4 if depth > 0 => {

@@ -306,7 +306,9 @@ pub(crate) fn kinds(database: &Database) -> Vec<Kind> {
 
 /// The table `t`, each row of which may be below another one.
 pub(crate) fn table(dice: &mut Dice, kinds: &[Kind], rows: usize) -> String {
-    let mut sql = String::from("CREATE TABLE t (id int4 PRIMARY KEY, parent_id int4");
+    let mut sql = String::from(
+        "CREATE TABLE t (id int4 PRIMARY KEY, parent_id int4, boss_id int4 NOT NULL REFERENCES t",
+    );
     for kind in kinds {
         write!(sql, ", {} {}", kind.column(), kind.sql).unwrap();
     }
@@ -322,7 +324,7 @@ pub(crate) fn table(dice: &mut Dice, kinds: &[Kind], rows: usize) -> String {
             true => "NULL".to_owned(),
             false => dice.below(id).to_string(),
         };
-        write!(sql, "({id}, {parent}").unwrap();
+        write!(sql, "({id}, {parent}, {}", 1 + dice.below(rows)).unwrap();
         for kind in kinds {
             let value = match dice.once_in(6) {
                 true => "NULL".to_owned(),
