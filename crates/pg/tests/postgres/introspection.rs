@@ -428,3 +428,75 @@ async fn what_a_delete_reaches_is_touched_from_there() {
         assert_eq!(names, expected);
     }
 }
+
+#[tokio::test]
+async fn what_writing_does_besides() {
+    let mut connection = with_schema("effects").await;
+    let sql = "CREATE SCHEMA effects; SET search_path = effects;
+        CREATE SCHEMA IF NOT EXISTS hdb_catalog;
+        CREATE FUNCTION look() RETURNS int LANGUAGE sql VOLATILE AS 'SELECT 1';
+        CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE FUNCTION hdb_catalog.effects_note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE SEQUENCE shared;
+        CREATE TABLE plain (id serial PRIMARY KEY, note text DEFAULT '(look()', made timestamptz DEFAULT now(),
+          count int DEFAULT 1 CHECK (abs(count) > 0), who text DEFAULT CURRENT_USER);
+        CREATE TABLE borrows (id int DEFAULT nextval('shared'));
+        CREATE TABLE calls (id int DEFAULT look());
+        CREATE TABLE asks (id int CHECK (id > look()));
+        CREATE TABLE inserted (id int); CREATE TRIGGER t BEFORE INSERT ON inserted FOR EACH ROW EXECUTE FUNCTION act();
+        CREATE TABLE updated (id int); CREATE TRIGGER t AFTER UPDATE ON updated FOR EACH ROW EXECUTE FUNCTION act();
+        CREATE TABLE noted (id int);
+        CREATE TRIGGER t AFTER INSERT OR UPDATE ON noted FOR EACH ROW EXECUTE FUNCTION hdb_catalog.effects_note();
+        CREATE TABLE ruled (id int); CREATE RULE r AS ON INSERT TO ruled DO ALSO NOTHING;
+        CREATE TABLE secured (id int); ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE late (id int UNIQUE DEFERRABLE);
+        CREATE TABLE followed (id int PRIMARY KEY);
+        CREATE TABLE follows (id int REFERENCES followed ON UPDATE CASCADE);
+        CREATE TABLE heir () INHERITS (plain);
+        CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE keeps (id int REFERENCES kept);";
+    connection.simple(sql).await.unwrap();
+    let tables = introspect_tables(&mut connection, Scope::All)
+        .await
+        .unwrap();
+    let tables = tables
+        .values()
+        .filter(|table| table.name.schema.as_str() == "effects");
+    let mut shown: Vec<_> = tables
+        .map(|table| {
+            let effects = table.side_effects;
+            let said = [
+                (effects.on_insert, "inserting"),
+                (effects.on_update, "updating"),
+                (effects.nothing_else.on_write, "nothing-else"),
+                (effects.nothing_else.on_delete, "nothing-else-on-delete"),
+            ];
+            let said = said.iter().filter(|(is, _)| *is).map(|(_, word)| *word);
+            format!(
+                "{}: {}",
+                table.name.name,
+                said.collect::<Vec<_>>().join(" ")
+            )
+        })
+        .collect();
+    shown.sort_unstable();
+    assert_eq!(
+        shown,
+        [
+            "asks: inserting updating nothing-else-on-delete",
+            "borrows: inserting updating nothing-else-on-delete",
+            "calls: inserting updating nothing-else-on-delete",
+            "followed: nothing-else-on-delete",
+            "follows: nothing-else nothing-else-on-delete",
+            "heir: inserting updating nothing-else-on-delete",
+            "inserted: inserting",
+            "keeps: nothing-else nothing-else-on-delete",
+            "kept: nothing-else nothing-else-on-delete",
+            "late: nothing-else-on-delete",
+            "noted: ",
+            "plain: ",
+            "ruled: inserting updating",
+            "secured: inserting updating",
+            "updated: updating",
+        ]
+    );
+}
