@@ -319,3 +319,48 @@ fn a_columns_name_may_be_that_of_our_number() {
         r#"[{"row_number":8,"same":[{"row_number":8}]},{"row_number":null,"same":[]}]"#,
     );
 }
+
+/// Articles of authors of a name, with these authors, as a role that does not see all of them.
+fn asked_and_shown(facts: JoinFacts) -> SourceQuery {
+    let author = permitted(
+        &author_table(),
+        is(
+            &author(),
+            "mood",
+            Operator::Eq,
+            session("text", "x-hasura-mood"),
+        ),
+        None,
+    );
+    let article = article();
+    let named = is(&author, "name", Operator::Eq, variable("text", "name"));
+    let to_author = to_author(&author, facts);
+    let asked = BoolExp::Related {
+        join: to_author.clone(),
+        condition: Box::new(named),
+    };
+    let published = is(&article, "published", Operator::Eq, literal("bool", "true"));
+    let arguments = SelectArguments {
+        limit: Some(int(5)),
+        order_by: vec![descending(&article, "id")],
+        ..filtered(BoolExp::And(vec![asked, published]))
+    };
+    let names = columns(&author, &["id", "name"]);
+    let fields = vec![
+        column(&article, "title"),
+        object("author", to_author, select(&author, names)),
+    ];
+    SourceQuery::List(select_with(&article, arguments, fields))
+}
+
+#[test]
+fn a_row_that_is_asked_about_and_shown_is_joined_once() {
+    check_both(
+        "asked_and_shown_one",
+        &asked_and_shown(known(Sizes::Unknown)),
+    );
+    check_both(
+        "asked_and_shown_any",
+        &asked_and_shown(JoinFacts::default()),
+    );
+}
