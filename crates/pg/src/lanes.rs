@@ -1,5 +1,5 @@
-//! Lanes: sessions that several reads use at once, their statements following each other down the
-//! connection.
+//! Lanes: sessions that several reads, or several writes, use at once, their statements following each other down
+//! the connection.
 //!
 //! Postgres answers them in order, so a statement waits for those before it. What this file decides is who
 //! may be made to wait: nobody behind a statement that is slow or was never run, and nobody for longer than
@@ -19,6 +19,11 @@ pub(crate) const QUEUE_MAX_US: u64 = 1_000;
 const STATEMENTS_MAX: u32 = 16;
 /// The same where the pool has no connection left: the alternative is to wait for one.
 const STATEMENTS_MAX_FULL: u32 = 64;
+/// The longest queue that a write may join, in microseconds of usual time: where a commit has to reach a disk, many
+/// connections commit together, and one after the other they would not.
+const WRITES_QUEUE_MAX_US: u64 = 500;
+/// The most writes on one lane.
+const WRITES_MAX: u32 = 8;
 /// So many lanes are opened, where sessions are idle, before statements queue up: Postgres has more than one core.
 const LANES_MIN: usize = 2;
 /// What a statement counts that nobody should wait behind.
@@ -26,6 +31,7 @@ const SLOW_US: u64 = u32::MAX as u64;
 
 /// A session in shared use.
 struct Lane {
+    traffic: Traffic,
     session: Arc<Session>,
     permit: OwnedSemaphorePermit,
     /// Statements somebody waits for.
@@ -57,6 +63,8 @@ enum State {
     Leaving,
     /// The same, and the session will not be used again.
     Broken,
+    /// The same: what runs is asked to make room for those behind it.
+    MakingRoom,
     /// Nobody waits for anything on it: what still runs is being cancelled.
     Retiring,
 }
@@ -72,6 +80,13 @@ pub(crate) enum Room {
     More,
     /// It cannot.
     Full,
+}
+
+/// What a lane is for. Reads can go elsewhere if they wait too long, writes cannot: neither waits for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    Reads,
+    Writes,
 }
 
 /// A lane that nothing runs on any more.
@@ -109,26 +124,29 @@ pub(crate) fn cost(cost_us: Option<u32>) -> u64 {
 
 impl Lanes {
     /// Whether there may be more lanes before statements queue up.
-    pub(crate) fn is_few(&self) -> bool {
-        self.0.len() < LANES_MIN
+    pub(crate) fn is_few(&self, traffic: Traffic) -> bool {
+        let lanes = self.0.iter().filter(|lane| lane.traffic == traffic);
+        lanes.count() < LANES_MIN
     }
 
     /// Puts a statement on the best lane, if there is one it may join.
     pub(crate) fn join(
         &mut self,
-        cost: u64,
+        (traffic, cost): (Traffic, u64),
         room: Room,
         is_usable: impl Fn(&Session) -> bool,
     ) -> Option<Ticket> {
         if cost == SLOW_US {
             return None;
         }
-        let (queue_max, statements_max) = match room {
-            Room::More => (QUEUE_MAX_US, STATEMENTS_MAX),
-            Room::Full => (SLOW_US - 1, STATEMENTS_MAX_FULL),
+        let (queue_max, statements_max) = match (traffic, room) {
+            (Traffic::Reads, Room::More) => (QUEUE_MAX_US, STATEMENTS_MAX),
+            (Traffic::Reads, Room::Full) => (SLOW_US - 1, STATEMENTS_MAX_FULL),
+            (Traffic::Writes, _) => (WRITES_QUEUE_MAX_US, WRITES_MAX),
         };
         let lanes = self.0.iter_mut().filter(|lane| {
             lane.state == State::Open
+                && lane.traffic == traffic
                 && lane.queue_us + cost <= queue_max
                 && lane.awaited + lane.abandoned < statements_max
                 && is_usable(&lane.session)
@@ -150,9 +168,10 @@ impl Lanes {
         &mut self,
         session: Arc<Session>,
         permit: OwnedSemaphorePermit,
-        cost: u64,
+        (traffic, cost): (Traffic, u64),
     ) -> Ticket {
         self.0.push(Lane {
+            traffic,
             session: Arc::clone(&session),
             permit,
             awaited: 1,
@@ -183,7 +202,7 @@ impl Lanes {
         lane.awaited -= 1;
         lane.ended += 1;
         lane.queue_us -= ticket.cost;
-        if how == Done::Broken && lane.state != State::Retiring {
+        if how == Done::Broken && !matches!(lane.state, State::Retiring | State::MakingRoom) {
             lane.state = State::Broken;
         }
         self.leave(index)
@@ -220,7 +239,7 @@ impl Lanes {
                 lane.state = State::Retiring;
                 Abandoned::Retire
             }
-            State::Broken | State::Leaving => Abandoned::Wait,
+            State::Broken | State::MakingRoom | State::Leaving => Abandoned::Wait,
             State::Open => {
                 lane.state = State::Leaving;
                 Abandoned::Wait
@@ -234,6 +253,21 @@ impl Lanes {
         Some(self.0.swap_remove(index).permit)
     }
 
+    /// What runs on a statement's lane is going to be cancelled for those behind it.
+    pub(crate) fn make_room(&mut self, ticket: &Ticket) {
+        if let Some(index) = self.index(ticket)
+            && self.0[index].state != State::Retiring
+        {
+            self.0[index].state = State::MakingRoom;
+        }
+    }
+
+    /// Whether a statement may have been cancelled for those behind it.
+    pub(crate) fn makes_room(&self, ticket: &Ticket) -> bool {
+        let index = self.index(ticket);
+        index.is_some_and(|index| self.0[index].state == State::MakingRoom)
+    }
+
     fn leave(&mut self, index: usize) -> Option<Left> {
         let lane = &self.0[index];
         if lane.awaited + lane.abandoned > 0 || lane.state == State::Retiring {
@@ -243,7 +277,7 @@ impl Lanes {
         Some(Left {
             session: lane.session,
             permit: lane.permit,
-            is_usable: lane.state != State::Broken,
+            is_usable: !matches!(lane.state, State::Broken | State::MakingRoom),
         })
     }
 

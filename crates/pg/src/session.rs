@@ -46,8 +46,10 @@ pub(crate) struct Session {
     /// Whether all of it is inside a transaction that is never committed.
     is_rehearsal: AtomicBool,
     statements: Mutex<StatementCache<tokio_postgres::Statement>>,
-    /// When the last statement's result was here, in nanoseconds after `opened`.
+    /// When the last statement's result was here, or the session taken into shared use, in nanoseconds after `opened`.
     last_result_ns: AtomicU64,
+    /// Its process in Postgres, where a statement may be cancelled at any time.
+    process: OnceLock<i32>,
     canceller: Canceller,
     /// Why the driver stopped, once it did.
     ended: Arc<OnceLock<String>>,
@@ -118,6 +120,7 @@ impl Session {
             is_rehearsal: AtomicBool::new(false),
             statements: Mutex::new(StatementCache::new(capacity)),
             last_result_ns: AtomicU64::new(0),
+            process: OnceLock::new(),
             ended,
             driver,
             ear,
@@ -132,7 +135,17 @@ impl Session {
         let statement = include_str!("sql/session.sql");
         let parameters = [timeout_ms.as_deref()];
         let rows = self.open_unprepared(statement, &parameters).await?;
-        self.all(rows).await.map(drop)
+        let rows = self.all(rows).await?;
+        if let Some(process) = rows.first().and_then(|row| row.try_get("process").ok()) {
+            self.process.get_or_init(|| process);
+        }
+        Ok(())
+    }
+
+    /// Its process in Postgres. `None`: it is not known, or commits wait for other servers, which a request to cancel
+    /// that comes late would cut short.
+    pub(crate) fn process(&self) -> Option<i32> {
+        self.process.get().copied()
     }
 
     /// Begins the transaction that everything on this session is inside of.
@@ -318,6 +331,18 @@ impl Session {
         if let Some(sent) = sent {
             statement.pace().observe(self.time_since(sent));
         }
+    }
+
+    /// Takes note that the session got on: a statement has ended, or it is taken into use.
+    pub(crate) fn moved(&self) {
+        let now_ns = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.last_result_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// How long ago it last got on.
+    pub(crate) fn stood_still(&self) -> Duration {
+        let last = Duration::from_nanos(self.last_result_ns.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(last)
     }
 
     /// How long Postgres took for a statement that was sent then and whose result is here now: it began when

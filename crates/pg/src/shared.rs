@@ -1,10 +1,12 @@
-//! Reads that share connections: single statements of different requests, several on one connection at
+//! Statements that share connections: single ones of different requests, several on one connection at
 //! once, so that Postgres and we are woken once for many of them.
 //!
 //! `lanes.rs` decides who may be made to wait for whom. Here is what happens if that turns out wrong: a
 //! statement that waits too long behind another is sent again elsewhere, which only what has no effect may
-//! be; and one that nobody waits for any more is cancelled only where the cancel request, which Postgres
-//! applies to whatever runs when it arrives, can hit nobody else's.
+//! be (what writes do instead is in `shared/writes.rs`); and one that nobody waits for any more is cancelled
+//! only where the cancel request, which Postgres applies to whatever runs when it arrives, can hit nobody else's.
+
+mod writes;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,11 +20,12 @@ use tokio_postgres::Row;
 use crate::cache::Statement;
 use crate::connection::{Prepared, with_context};
 use crate::error::{PgError, PgErrorKind, ends_session};
-use crate::lanes::{self, Abandoned, Done, Lanes, Room, Ticket};
+use crate::lanes::{self, Abandoned, Done, Lanes, Room, Ticket, Traffic};
 use crate::pool::{Idle, Pool, Shared};
 use crate::rows::RawRow;
 use crate::session::{Retry, Session};
 use crate::values;
+use writes::{MadeRoom, Outcome};
 
 /// How long a statement waits behind others before it is sent again on a connection of its own.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -85,7 +88,7 @@ impl Pool {
         if !self.may_share() || statement.is_once() {
             return Box::pin(self.rows_alone(statement, parameters)).await;
         }
-        let ride = self.board(statement).await?;
+        let ride = self.board(statement, Traffic::Reads).await?;
         match ride.place {
             Place::First => ride.rows(statement, parameters).await,
             Place::Behind => self.rows_behind(ride, statement, parameters).await,
@@ -132,8 +135,8 @@ impl Pool {
     }
 
     /// A place for a statement: on a lane if it may join one, else on a connection of its own.
-    async fn board(&self, statement: &Statement) -> Result<Ride, PgError> {
-        let cost = lanes::cost(statement.pace().cost_us());
+    async fn board(&self, statement: &Statement, traffic: Traffic) -> Result<Ride, PgError> {
+        let cost = (traffic, lanes::cost(statement.pace().cost_us()));
         let permit = match self.0.board(cost) {
             Boarding::Done(ride) => return Ok(ride),
             Boarding::Opens(permit) => permit,
@@ -144,6 +147,7 @@ impl Pool {
             Some(session) => session,
             None => Box::pin(self.open()).await?,
         };
+        session.moved();
         let ticket = self.0.sessions().lanes.open(session, permit, cost);
         Ok(Ride::of(&self.0, ticket, Place::First))
     }
@@ -158,12 +162,17 @@ enum Boarding {
 }
 
 impl Shared {
-    fn board(self: &Arc<Self>, cost: u64) -> Boarding {
-        let is_usable = |session: &Session| !session.is_closed() && !self.is_too_old(session);
+    fn board(self: &Arc<Self>, (traffic, cost): (Traffic, u64)) -> Boarding {
+        let cost = (traffic, cost);
+        let is_usable = |session: &Session| {
+            !session.is_closed()
+                && !self.is_too_old(session)
+                && (traffic == Traffic::Reads || writes::may_follow(session))
+        };
         let mut sessions = self.sessions();
         // Lanes would never be empty again if statements went on joining while others wait for a connection.
         let may_join = !self.has_waiting() && !self.places.is_closed();
-        let spreads = sessions.lanes.is_few() && sessions.has_idle();
+        let spreads = sessions.lanes.is_few(traffic) && sessions.has_idle();
         if may_join
             && !spreads
             && let Some(ticket) = sessions.lanes.join(cost, Room::More, is_usable)
@@ -180,6 +189,7 @@ impl Shared {
         let Some(session) = sessions.take_idle(self) else {
             return Boarding::Opens(permit);
         };
+        session.moved();
         let ticket = sessions.lanes.open(session, permit, cost);
         Boarding::Done(Ride::of(self, ticket, Place::First))
     }
@@ -230,25 +240,40 @@ impl Ride {
     }
 
     async fn rows(
-        mut self,
+        self,
         statement: &Statement,
         parameters: &[Option<&str>],
     ) -> Result<Vec<Row>, PgError> {
+        self.outcome(statement, parameters).await.0
+    }
+
+    async fn outcome(mut self, statement: &Statement, parameters: &[Option<&str>]) -> Outcome {
         self.state = RideState::Sent;
         let session = Arc::clone(&self.ticket.session);
         let result = session.rows(statement, parameters, Retry::Once).await;
-        self.finish(match &result {
+        session.moved();
+        let made_room = self.finish(match &result {
             Err(error) if breaks(error) => Done::Broken,
             _ => Done::Well,
         });
         let prepared = Prepared::of(&session);
-        result.map_err(|error| with_context(error, statement.text(), parameters, prepared))
+        let result =
+            result.map_err(|error| with_context(error, statement.text(), parameters, prepared));
+        (result, made_room)
     }
 
-    fn finish(&mut self, how: Done) {
+    fn finish(&mut self, how: Done) -> MadeRoom {
         self.state = RideState::Done;
-        let left = self.pool.sessions().lanes.done(&self.ticket, how);
+        let (left, made_room) = {
+            let lanes = &mut self.pool.sessions().lanes;
+            let made_room = match lanes.makes_room(&self.ticket) {
+                true => MadeRoom::Yes,
+                false => MadeRoom::No,
+            };
+            (lanes.done(&self.ticket, how), made_room)
+        };
         self.pool.left(left);
+        made_room
     }
 }
 
@@ -264,10 +289,11 @@ impl Drop for Ride {
     fn drop(&mut self) {
         match self.state {
             RideState::Done => {}
-            RideState::Waiting => self.finish(Done::Well),
+            RideState::Waiting => drop(self.finish(Done::Well)),
             RideState::Sent => {
                 let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-                    return self.finish(Done::Broken);
+                    self.finish(Done::Broken);
+                    return;
                 };
                 self.pool.sessions().lanes.abandon(&self.ticket);
                 runtime.spawn(settle(Arc::clone(&self.pool), self.ticket.clone()));

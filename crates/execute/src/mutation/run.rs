@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use graphloom_ir::{Mutation, MutationOutput, ResponseValue, RunValue, TypedValue, Value};
 use graphloom_pg::{
-    AccessMode, Connection, Isolation, PgError, Pool, Purpose, SqlState, Statement, Transaction,
+    AccessMode, Isolation, PgError, Pool, Purpose, RawRow, SqlState, Statement, Transaction,
 };
-use graphloom_plan::{self as plan, Gives, ResultShape};
+use graphloom_plan::{self as plan, Gives, ResultShape, WrittenRows};
 use graphloom_vocab::{Error, ErrorCode, ErrorPath, Json, JsonObject, Result, Session, SourceName};
 use uuid::Uuid;
 
@@ -235,7 +235,7 @@ async fn attempt(
         ([only], Isolation::ReadCommitted)
             if may.stand_alone && only.extent == Extent::Statement =>
         {
-            Place::Alone(pool.get().await.map_err(nowhere)?)
+            Place::Alone(pool)
         }
         _ => {
             let marks = marks.of(request);
@@ -305,24 +305,75 @@ async fn begin(pool: &Pool, marks: &Mark) -> std::result::Result<Transaction, Pg
 }
 
 /// Where statements run.
-enum Place {
+enum Place<'r> {
     Transaction(Transaction),
-    /// Outside any transaction block: what the one statement does is done when it has ended.
-    Alone(Connection),
+    /// Outside any transaction block: what the one statement does is done when it has ended. It shares a connection
+    /// with others if it writes no more than a row.
+    Alone(&'r Pool),
 }
 
-impl Place {
-    fn connection(&mut self) -> &mut Connection {
+impl Place<'_> {
+    /// For what is never done by one statement.
+    fn transaction(&mut self) -> Outcome<&mut Transaction> {
         match self {
-            Self::Transaction(transaction) => transaction,
-            Self::Alone(connection) => connection,
+            Self::Transaction(transaction) => Ok(transaction),
+            Self::Alone(_) => {
+                let message = "a mutation of several statements has no transaction";
+                Err(Failure::Refused(Error::unexpected(message)))
+            }
+        }
+    }
+
+    /// Runs a statement that gives texts.
+    async fn rows(
+        &mut self,
+        (statement, parameters): (&Statement, &[Option<&str>]),
+    ) -> std::result::Result<Vec<Vec<Option<Bytes>>>, PgError> {
+        match self {
+            Self::Transaction(transaction) => transaction.query_rows(statement, parameters).await,
+            Self::Alone(pool) => {
+                let mut connection = pool.get().await?;
+                connection.query_rows(statement, parameters).await
+            }
+        }
+    }
+
+    /// Runs a statement that gives nothing back: the number of rows it wrote.
+    async fn count(
+        &mut self,
+        (statement, parameters): (&Statement, &[Option<&str>]),
+    ) -> std::result::Result<u64, PgError> {
+        match self {
+            Self::Transaction(transaction) => transaction.execute(statement, parameters).await,
+            Self::Alone(pool) => {
+                let mut connection = pool.get().await?;
+                connection.execute(statement, parameters).await
+            }
+        }
+    }
+
+    /// The same for rows as Postgres sent them.
+    async fn written_rows(
+        &mut self,
+        (statement, parameters): (&Statement, &[Option<&str>]),
+        written: &WrittenRows,
+    ) -> std::result::Result<Vec<RawRow>, PgError> {
+        match self {
+            Self::Transaction(transaction) => {
+                transaction.query_raw_rows(statement, parameters).await
+            }
+            Self::Alone(pool) if written.is_one() => pool.write_rows(statement, parameters).await,
+            Self::Alone(pool) => {
+                let mut connection = pool.get().await?;
+                connection.query_raw_rows(statement, parameters).await
+            }
         }
     }
 }
 
 /// A transaction under way.
 pub(super) struct Runner<'r> {
-    place: Place,
+    place: Place<'r>,
     pub(super) request: Request<'r>,
     pub(super) may_go_by_levels: bool,
     /// Rows inserted by the step under way.
@@ -474,8 +525,8 @@ impl Runner<'_> {
         let parameters = self.parameters(reread, &values)?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
         let statement = self.statement(reread);
-        let connection = self.place.connection();
-        let answer = connection.query_json(&statement, &parameters).await;
+        let transaction = self.place.transaction()?;
+        let answer = transaction.query_json(&statement, &parameters).await;
         let answer = answer.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
         Ok(answer.unwrap_or(Bytes::from_static(b"null")))
     }
@@ -486,7 +537,7 @@ impl Runner<'_> {
         let statement = self.statement(prepared);
         let rows = self
             .place
-            .connection()
+            .transaction()?
             .query_json_rows(&statement, &parameters)
             .await;
         let mut rows = rows.map_err(|error| Failure::Postgres(error, ErrorPath::root()))?;
@@ -511,19 +562,19 @@ impl Runner<'_> {
         let parameters = self.parameters(prepared, values)?;
         let parameters: Vec<_> = parameters.iter().map(Option::as_deref).collect();
         let statement = self.statement(prepared);
-        let connection = self.place.connection();
+        let sent = (&*statement, parameters.as_slice());
         let failed = |error| Failure::Postgres(error, path.clone());
         let told = match &write.gives {
             Gives::Written(written) => {
-                let rows = connection.query_raw_rows(&statement, &parameters).await;
+                let rows = self.place.written_rows(sent, written).await;
                 told::of_rows(&rows.map_err(failed)?, written)
             }
             Gives::Counted(pieces) => {
-                let count = connection.execute(&statement, &parameters).await;
+                let count = self.place.count(sent).await;
                 Ok(Some(told::of_count(count.map_err(failed)?, pieces)))
             }
             Gives::Answer | Gives::Rows | Gives::Nothing => {
-                let rows = connection.query_rows(&statement, &parameters).await;
+                let rows = self.place.rows(sent).await;
                 Ok(told::of_texts(rows.map_err(failed)?))
             }
         };

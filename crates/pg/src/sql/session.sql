@@ -9,4 +9,6 @@ SELECT pg_catalog.set_config('client_min_messages', 'warning', false),
          false),
        (SELECT pg_catalog.set_config('jit', 'off', false)
         FROM pg_catalog.pg_settings
-        WHERE name = 'jit' AND source IN ('default', 'configuration file'))
+        WHERE name = 'jit' AND source IN ('default', 'configuration file')),
+       CASE WHEN pg_catalog.current_setting('synchronous_standby_names', true) = ''
+         THEN pg_catalog.pg_backend_pid() END AS process

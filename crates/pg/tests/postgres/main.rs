@@ -14,3 +14,4 @@ mod standby;
 mod statements;
 mod support;
 mod tls;
+mod writes;

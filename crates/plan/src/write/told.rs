@@ -77,6 +77,13 @@ pub struct WrittenRows {
     pub around: Around,
 }
 
+impl WrittenRows {
+    /// Whether there is one row at most.
+    pub fn is_one(&self) -> bool {
+        self.around == Around::Nothing
+    }
+}
+
 /// What stands around the objects of written rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Around {
