@@ -62,7 +62,8 @@ async fn recover(shared: Weak<Shared>) {
         tell_of_replicas(&shared, &mut away);
         let failed = failed_sources(&shared);
         told.retain(|name, _| failed.contains_key(name));
-        if failed.is_empty() {
+        let behind = sources_behind(&shared);
+        if failed.is_empty() && behind.is_empty() {
             pause = RETRY_MIN;
             continue;
         }
@@ -75,14 +76,17 @@ async fn recover(shared: Weak<Shared>) {
                 });
             }
         }
-        let recovered = try_again(&shared, failed.keys().map(String::as_str)).await;
+        let names = failed.keys().chain(&behind);
+        let recovered = try_again(&shared, names.map(String::as_str)).await;
         pause = if recovered.is_empty() {
             (pause * 2).min(RETRY_MAX)
         } else {
             RETRY_MIN
         };
         for source in recovered {
-            told.remove(&source);
+            if told.remove(&source).is_none() {
+                continue;
+            }
             shared.tell(&AdminEvent::SourceRecovered { source });
         }
     }
@@ -98,6 +102,14 @@ fn failed_sources(shared: &Shared) -> BTreeMap<String, SourceFailure> {
         Some((name.as_str().to_owned(), failure.clone()))
     });
     failed.collect()
+}
+
+/// Sources that are served as they were, though something of them was to be read again.
+fn sources_behind(shared: &Shared) -> Vec<String> {
+    let state = shared.state.load();
+    let sources = state.candidate.sources.iter();
+    let behind = sources.filter(|(_, source)| source.is_behind());
+    behind.map(|(name, _)| name.as_str().to_owned()).collect()
 }
 
 /// Says which read replicas do not answer any more, or do again. Their pools try them (`graphloom_pg`).
@@ -147,12 +159,12 @@ async fn try_again<'a>(shared: &Arc<Shared>, names: impl Iterator<Item = &'a str
     }
     let _writer = shared.writer.lock().await;
     let work = Work::begin(shared);
-    let refresh = Refresh::sources(reachable.iter().map(String::as_str));
+    let refresh = Refresh::sources(reachable.iter().map(String::as_str)).keeping_unreachable();
     let candidate = work.candidate(work.metadata().clone(), &refresh).await;
     let version = work.version;
     shared.publish(State { version, candidate });
-    let failed = failed_sources(shared);
-    reachable.retain(|name| !failed.contains_key(name));
+    let (failed, behind) = (failed_sources(shared), sources_behind(shared));
+    reachable.retain(|name| !failed.contains_key(name) && !behind.contains(name));
     reachable
 }
 

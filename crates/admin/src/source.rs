@@ -48,6 +48,8 @@ pub(crate) struct SourceRuntime {
     pub(crate) catalog: Result<Arc<Catalog>, SourceFailure>,
     /// The names that were asked for, so that a name the database does not have is asked for once.
     known: Arc<HashSet<QualifiedTable>>,
+    /// Whether something was to be read again while the database did not answer.
+    is_behind: bool,
 }
 
 /// Why a source cannot be used.
@@ -260,7 +262,13 @@ impl SourceRuntime {
             routes: self.routes.clone(),
             catalog: Ok(Arc::new(self.sharing_facts(catalog))),
             known: Arc::new(source.tables.keys().cloned().collect()),
+            is_behind: self.is_behind,
         }
+    }
+
+    /// Whether it is served as it was when something of it was to be read again and its database did not answer.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     /// The catalog with the very objects of ours that it has as well: what was read again is mostly what it was.
@@ -277,6 +285,7 @@ impl SourceRuntime {
             routes: None,
             catalog: Err(failure),
             known: Arc::default(),
+            is_behind: false,
         }
     }
 
@@ -302,6 +311,7 @@ impl SourceRuntime {
                 routes: None,
                 catalog: Ok(Arc::new(catalog)),
                 known: Arc::new(source.tables.keys().cloned().collect()),
+                is_behind: false,
             },
             Err(error) => Self::failed(Some(pool), SourceFailure::of(&error)),
         }
@@ -317,7 +327,10 @@ impl SourceRuntime {
         let failure = updated.catalog.as_ref().err();
         let is_away = failure.is_some_and(|failure| failure.is_away);
         match refresh.when_away {
-            WhenAway::Keep if is_away && self.catalog.is_ok() => self.clone(),
+            WhenAway::Keep if is_away && self.catalog.is_ok() => Self {
+                is_behind: true,
+                ..self.clone()
+            },
             WhenAway::Keep | WhenAway::Fail => updated,
         }
     }
@@ -328,6 +341,9 @@ impl SourceRuntime {
             .clone()
             .expect("only a source with a pool is kept");
         let (catalog, again) = match (&self.catalog, what) {
+            (Ok(_), _) if self.is_behind => {
+                return self.reread(pool, source, environment).await;
+            }
             (_, Reread::All) => return self.reread(pool, source, environment).await,
             // It is tried again by itself, and when everything is reloaded.
             (Err(_), _) => return self.clone(),

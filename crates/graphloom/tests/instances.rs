@@ -331,3 +331,46 @@ fn of_a_change_of_one_table_only_that_is_read_elsewhere() {
     world.wait_until_equal();
     assert_eq!([0, 1].map(has_secret), [true; 2]);
 }
+
+#[test]
+fn what_is_heard_of_while_a_source_is_away_is_read_when_it_is_back() {
+    let mut world = world("--schema-sync-poll-interval=1000");
+    let data = &world.data;
+    // The second server comes as somebody else, who can be kept out.
+    let (role, run) = ("graphloom_instances", |sql: &str| data.run(sql).unwrap());
+    run(&format!(
+        "DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN"
+    ));
+    let url = data
+        .url()
+        .replacen("://postgres@", &format!("://{role}@"), 1);
+    assert_ne!(url, data.url());
+    let launch = Launch::serve(BINARY, &world.metadata_db);
+    let launch = launch.with_option("--schema-sync-poll-interval=1000");
+    world.servers[1] = launch
+        .with_env("HASURA_GRAPHQL_DATABASE_URL", &url)
+        .start()
+        .unwrap();
+    let has_more = |server: usize| {
+        let query = "{ __type(name: \"always\") { fields { name } } }";
+        let answer = ask(&world.servers[server], query);
+        let fields = answer["data"]["__type"]["fields"].as_array().unwrap();
+        fields.iter().any(|field| field["name"] == "more")
+    };
+    run(&format!(
+        "ALTER ROLE {role} NOLOGIN;
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    ));
+    let sql = "ALTER TABLE always ADD COLUMN more int";
+    done(&world.servers[0], "run_sql", &json!({ "sql": sql }));
+    // Nor is a later change that has nothing to do with it the end of the matter.
+    done(&world.servers[0], "pg_track_table", &json!({"table": "a0"}));
+    world.wait_until_equal();
+    assert_eq!([0, 1].map(has_more), [true, false]);
+    run(&format!("ALTER ROLE {role} LOGIN"));
+    let began = Instant::now();
+    while !has_more(1) {
+        assert!(began.elapsed() < PATIENCE, "it is not read again");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
-use crate::{Distinct, FunctionCall, GrantedCall, GrantedColumn, Join, TableAccess, TypedValue};
+use crate::{
+    DependOn, Distinct, FunctionCall, GrantedCall, GrantedColumn, Join, TableAccess, TypedValue,
+};
 
 /// A condition on a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,8 @@ pub enum BoolExp {
     Exists {
         /// The table.
         access: TableAccess,
+        /// What its rows depend on.
+        depend_on: DependOn,
         /// About that row.
         condition: Box<BoolExp>,
     },
@@ -88,6 +92,34 @@ impl BoolExp {
         }
     }
 
+    /// Whether it depends on nothing but what is stored, apart from functions that it may call.
+    pub fn is_about_stored_rows(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().all(Self::is_about_stored_rows),
+            Self::Not(inner) => inner.is_about_stored_rows(),
+            Self::Column(column) => {
+                let mask = column.operand.mask();
+                mask.is_none_or(|mask| mask.is_about_stored_rows())
+            }
+            Self::Related { join, condition } => {
+                join.is_of_stored_rows() && condition.is_about_stored_rows()
+            }
+            Self::Aggregate(aggregate) => {
+                let filter = aggregate.filter.as_ref();
+                aggregate.join.is_of_stored_rows() && filter.is_none_or(Self::is_about_stored_rows)
+            }
+            Self::Exists {
+                access,
+                depend_on,
+                condition,
+            } => {
+                *depend_on == DependOn::Storage
+                    && access.filter().is_about_stored_rows()
+                    && condition.is_about_stored_rows()
+            }
+        }
+    }
+
     /// Whether both say the same, whatever order the parts of `_and` and `_or` are written in.
     pub fn is_equivalent(&self, other: &Self) -> bool {
         match (self, other) {
@@ -107,10 +139,13 @@ impl BoolExp {
                 },
             ) => join == other_join && condition.is_equivalent(other_condition),
             (
-                Self::Exists { access, condition },
+                Self::Exists {
+                    access, condition, ..
+                },
                 Self::Exists {
                     access: other_access,
                     condition: other_condition,
+                    ..
                 },
             ) => access == other_access && condition.is_equivalent(other_condition),
             _ => self == other,

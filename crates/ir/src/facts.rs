@@ -15,6 +15,18 @@ pub struct JoinFacts {
     pub lookup: Lookup,
     /// How large the tables are, compared with each other.
     pub sizes: Sizes,
+    /// What the rows there depend on.
+    pub depend_on: DependOn,
+}
+
+/// What it depends on which rows there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DependOn {
+    /// On anything, also on settings of the session: a view, or policies of row security.
+    #[default]
+    Session,
+    /// On what is stored.
+    Storage,
 }
 
 /// How many rows of the other table there are for one of ours, before any filter.

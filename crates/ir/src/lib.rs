@@ -40,7 +40,7 @@ pub use connection::{
     Split,
 };
 pub use extended::{Expectation, Link, NestedWork, NestedWrite, Pick};
-pub use facts::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
+pub use facts::{DependOn, JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 pub use grant::{Aggregations, ColumnGrant, GrantedCall, GrantedColumn, SelectGrant, TableAccess};
 pub use operation::{
     BoundOperation, OperationKind, RootField, RootMutation, RootValue, SourceQuery, StreamSelect,

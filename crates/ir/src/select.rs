@@ -6,8 +6,8 @@ use graphloom_catalog::PgType;
 use graphloom_vocab::ColumnName;
 
 use crate::{
-    BoolExp, Comparison, ConnectionSelect, FunctionCall, GrantedCall, GrantedColumn, JoinFacts,
-    NodeIdSelect, TableAccess, TypedValue,
+    BoolExp, Comparison, ConnectionSelect, DependOn, FunctionCall, GrantedCall, GrantedColumn,
+    JoinFacts, NodeIdSelect, TableAccess, TypedValue,
 };
 
 /// Rows of a table, each as an object of fields.
@@ -114,6 +114,13 @@ pub struct Join {
     pub mapping: Vec<(ColumnName, ColumnName)>,
     /// What is known about it.
     pub facts: JoinFacts,
+}
+
+impl Join {
+    /// Whether which rows there are depends on nothing but what is stored.
+    pub fn is_of_stored_rows(&self) -> bool {
+        self.facts.depend_on == DependOn::Storage && self.access.filter().is_about_stored_rows()
+    }
 }
 
 /// One sort key.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use graphloom_vocab::{ColumnName, ConstraintName, ErrorPath, QualifiedTable};
 
 use crate::{
-    BoolExp, Coercion, DeleteTarget, Field, Input, InsertTarget, NestedWrite, Pick, SourceQuery,
-    TypedValue, UpdateTarget, WritableColumn,
+    BoolExp, Coercion, DeleteTarget, Field, FieldValue, Input, InsertTarget, NestedWrite, Pick,
+    SourceQuery, TypedValue, UpdateTarget, WritableColumn,
 };
 
 /// A root field that writes.
@@ -252,7 +252,62 @@ pub struct Delete {
     pub output: MutationOutput,
 }
 
+impl MutationOutput {
+    /// Whether what is shown of the written rows themselves depends on nothing but what is stored, apart from functions.
+    pub fn is_about_stored_rows(&self) -> bool {
+        let is_stored = |field: &Field| match &field.value {
+            FieldValue::Column(column) => {
+                let mask = column.column.mask();
+                mask.is_none_or(|mask| mask.is_about_stored_rows())
+            }
+            FieldValue::Constant(_) | FieldValue::NodeId(_) => true,
+            // These are no row's own.
+            _ => false,
+        };
+        match self {
+            Self::Row(fields) => fields.iter().all(is_stored),
+            Self::Response(response) => response.iter().all(|field| match &field.value {
+                ResponseValue::Returning(fields) => fields.iter().all(is_stored),
+                ResponseValue::Typename(_) | ResponseValue::AffectedRows => true,
+            }),
+        }
+    }
+}
+
+impl InsertNode {
+    /// Whether what it checks depends on nothing but what is stored, apart from functions.
+    pub fn is_about_stored_rows(&self) -> bool {
+        let conflicts = self.conflicts.iter().flatten();
+        let of_conflict = |conflict: &OnConflict| match &conflict.action {
+            ConflictAction::Nothing => true,
+            ConflictAction::Update { target, filter, .. } => {
+                let filter = filter.as_deref();
+                target.is_about_stored_rows() && filter.is_none_or(BoolExp::is_about_stored_rows)
+            }
+        };
+        self.target.check().is_about_stored_rows() && conflicts.into_iter().all(of_conflict)
+    }
+}
+
+impl Delete {
+    /// Whether which rows it deletes depends on nothing but what is stored, apart from functions.
+    pub fn is_about_stored_rows(&self) -> bool {
+        self.pick.is_none()
+            && self.output.is_about_stored_rows()
+            && self.target.filter().is_about_stored_rows()
+            && self.filter.is_about_stored_rows()
+    }
+}
+
 impl Update {
+    /// Whether which rows it updates, and what it checks, depends on nothing but what is stored, apart from functions.
+    pub fn is_about_stored_rows(&self) -> bool {
+        self.pick.is_none()
+            && self.output.is_about_stored_rows()
+            && self.target.is_about_stored_rows()
+            && self.filter.is_about_stored_rows()
+    }
+
     /// Whether the rows themselves change.
     pub fn changes_rows(&self) -> bool {
         !self.changes.is_empty() || !self.target.presets().is_empty()

@@ -371,6 +371,12 @@ impl UpdateTarget {
     pub fn check(&self) -> Option<&BoolExp> {
         self.check.as_deref()
     }
+
+    /// Whether which rows, and the check, depend on nothing but what is stored, apart from functions.
+    pub fn is_about_stored_rows(&self) -> bool {
+        let check = self.check.as_deref();
+        self.filter.is_about_stored_rows() && check.is_none_or(BoolExp::is_about_stored_rows)
+    }
 }
 
 impl DeleteGrant {

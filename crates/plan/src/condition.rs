@@ -69,7 +69,9 @@ pub(crate) fn condition(context: &mut Context, scope: Scope, exp: &BoolExp) -> E
             exists(context, scope.at(row), select, condition)
         }
         BoolExp::Aggregate(predicate) => aggregate_predicate(context, scope, predicate),
-        BoolExp::Exists { access, condition } => {
+        BoolExp::Exists {
+            access, condition, ..
+        } => {
             let (row, select) = rows::source(context, access, None);
             exists(context, scope.at(row), select, condition)
         }

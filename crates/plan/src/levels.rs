@@ -163,7 +163,9 @@ impl Settled<'_> {
                         .as_ref()
                         .is_none_or(|filter| self.elsewhere().holds(filter))
             }
-            BoolExp::Exists { access, condition } => {
+            BoolExp::Exists {
+                access, condition, ..
+            } => {
                 self.is_elsewhere(access.table())
                     && self.elsewhere().holds(access.filter())
                     && self.elsewhere().holds(condition)

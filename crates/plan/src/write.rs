@@ -27,7 +27,7 @@ use crate::rows::{self, Ordering, Request};
 use crate::select::{list, one};
 use crate::value::{cast_text, value};
 pub use told::{Around, Gives, Piece, WritePlan, WrittenRows, is_refusal};
-use told::{Check, Written, complete, print};
+use told::{Besides, Check, Written, complete, print};
 
 /// How the answer about written rows is come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +136,7 @@ pub fn update(update: &Update) -> WritePlan {
         check: check
             .filter(|check| changes_rows && !check.is_always())
             .map(|check| Check::Plain(check.clone())),
+        besides: Besides::of(target.side_effects().nothing_else.on_write),
     };
     let columns = nested_columns(update);
     let wanted = match update.nested.is_empty() {
@@ -172,6 +173,7 @@ pub fn delete(delete: &Delete) -> WritePlan {
         row,
         table: target.table(),
         check: None,
+        besides: Besides::of(target.side_effects().nothing_else.on_delete),
     };
     complete(context, &written, Wanted::of(&delete.output), write)
 }
@@ -248,6 +250,7 @@ pub fn link(link: &Link) -> WritePlan {
         row,
         table: target.table(),
         check: (!check.is_always()).then(|| Check::Plain((**check).clone())),
+        besides: Besides::of(target.side_effects().nothing_else.on_write),
     };
     complete(context, &written, Wanted::Nothing, write)
 }
@@ -387,6 +390,7 @@ pub fn insert(
         row,
         table: target.table(),
         check: insert_check(node, conflict),
+        besides: Besides::of(target.side_effects().nothing_else.on_write),
     };
     complete(context, &written, wanted, write)
 }

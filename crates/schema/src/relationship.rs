@@ -1,7 +1,7 @@
 //! Relationships of a table, resolved against keys and tables that exist.
 
 use graphloom_catalog::{Catalog, ForeignKey, Table, TableKind};
-use graphloom_ir::{JoinFacts, KeyTypes, Lookup, Partners, Sizes};
+use graphloom_ir::{DependOn, JoinFacts, KeyTypes, Lookup, Partners, Sizes};
 use graphloom_metadata::types::{InsertionOrder, Relationship, RelationshipUsing};
 use graphloom_vocab::{ColumnName, GraphqlName, QualifiedTable, RelationshipName, SourceName};
 
@@ -229,6 +229,16 @@ fn facts(table: &Table, target: &Table, mapping: &[(ColumnName, ColumnName)]) ->
         keys,
         lookup,
         sizes: sizes(table, target, mapping),
+        depend_on: depend_on(target),
+    }
+}
+
+/// What a table's rows depend on.
+pub(crate) fn depend_on(table: &Table) -> DependOn {
+    let is_table = matches!(table.kind, TableKind::Table | TableKind::PartitionedTable);
+    match is_table && table.reading.keys_hold {
+        true => DependOn::Storage,
+        false => DependOn::Session,
     }
 }
 

@@ -19,6 +19,7 @@ use graphloom_ir::{
 use graphloom_vocab::{ColumnName, Error, ErrorCode, ErrorPath, Json, QualifiedTable};
 
 use crate::function::{ComputedFieldInfo, ComputedReturn, implicit_call};
+use crate::relationship::depend_on;
 use crate::{Part, Reason, scalar};
 use value::known_operator;
 pub(crate) use value::preset;
@@ -233,6 +234,7 @@ impl<'a> Compiler<'a> {
         let condition = self.boolean(table, rule, depth + 1)?;
         Ok(BoolExp::Exists {
             access,
+            depend_on: depend_on(table),
             condition: Box::new(condition),
         })
     }
@@ -268,12 +270,16 @@ impl<'a> Compiler<'a> {
             let part = Part::Field(table.name.clone(), name.to_owned());
             return Err(refused.for_want_of(part));
         };
+        let table = self.tracked(target)?;
         let join = Join {
             access: self.context.access(target, Through::Relationship(name))?,
             mapping: mapping.to_vec(),
-            facts: JoinFacts::default(),
+            facts: JoinFacts {
+                depend_on: depend_on(table),
+                ..JoinFacts::default()
+            },
         };
-        let condition = self.boolean(self.tracked(target)?, value, depth + 1)?;
+        let condition = self.boolean(table, value, depth + 1)?;
         Ok(BoolExp::Related {
             join,
             condition: Box::new(condition),

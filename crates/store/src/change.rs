@@ -90,7 +90,7 @@ impl Change {
 impl Extent {
     fn names(&self) -> usize {
         match self {
-            Self::Everything => 0,
+            Self::Everything => 1,
             Self::Parts(parts) => parts.tables.len() + parts.functions.len(),
         }
     }
@@ -105,8 +105,14 @@ pub(crate) struct History {
 impl History {
     /// What all saves after `known` up to `now` changed; `None` if one of them is not known, or `now` is
     /// no later version.
-    pub(crate) fn between(&self, known: ResourceVersion, now: ResourceVersion) -> Option<Change> {
+    pub(crate) fn between(
+        &mut self,
+        known: ResourceVersion,
+        now: ResourceVersion,
+    ) -> Option<Change> {
         if now < known {
+            // The database is another one, or an older state of it: what it counts next is something else.
+            self.saves.clear();
             return None;
         }
         let mut all = Change::default();

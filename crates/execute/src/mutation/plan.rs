@@ -363,20 +363,26 @@ fn call(query: &SourceQuery) -> Work {
     Work::Call(Prepared::of(planned), shape)
 }
 
+/// A statement runs alone where nobody could tell: nothing that a user wrote sees it run, and nothing that it looks at
+/// could look at `hasura.user`.
 fn extent(mutation: &Mutation, work: &Work) -> Extent {
     let fits = match (mutation, work) {
         (Mutation::Insert(insert), Work::Insert(step)) => {
             insert.node.target.side_effects().nothing_else.on_write
+                && insert.node.is_about_stored_rows()
+                && insert.output.is_about_stored_rows()
                 && step.reread.is_none()
                 && step.direct.as_ref().is_some_and(WriteStatement::is_ours)
         }
         (Mutation::Update(update), Work::Write(step)) => {
             update.target.side_effects().nothing_else.on_write
+                && update.is_about_stored_rows()
                 && step.reread.is_none()
                 && step.write.is_ours()
         }
         (Mutation::Delete(delete), Work::Write(step)) => {
             delete.target.side_effects().nothing_else.on_delete
+                && delete.is_about_stored_rows()
                 && step.reread.is_none()
                 && step.write.is_ours()
         }

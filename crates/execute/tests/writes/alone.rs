@@ -280,3 +280,59 @@ async fn rows_are_counted_without_being_told() {
         Vec::<Vec<String>>::new()
     );
 }
+
+/// A view, or a policy, looks at whatever it likes: what a condition finds there may depend on who writes.
+#[tokio::test]
+async fn a_view_that_a_condition_asks_sees_who_writes() {
+    let sql = "CREATE TABLE doc (id int PRIMARY KEY, owner text, n int);
+        INSERT INTO doc VALUES (1, '7', 0), (2, '8', 0), (3, '7', 0);
+        CREATE VIEW mine AS SELECT id FROM doc
+            WHERE owner = current_setting('hasura.user')::json ->> 'x-hasura-user-id'";
+    let permission = |body: Value| json!([{"role": "user", "permission": body}]);
+    let mine = json!({"mine": {"id": {"_is_null": false}}});
+    let any = json!({"_exists": {"_table": {"schema": "public", "name": "mine"}, "_where": {"id": {"_eq": 1}}}});
+    let tables = json!([
+        {"table": table("mine")},
+        {"table": table("doc"),
+        "object_relationships": [{"name": "mine", "using": {"manual_configuration":
+            {"remote_table": {"schema": "public", "name": "mine"}, "column_mapping": {"id": "id"}}}}],
+        "select_permissions": permission(json!({"columns": "*", "filter": {}})),
+        "update_permissions": permission(json!({"columns": ["n"], "filter": mine, "check": any})),
+        "delete_permissions": permission(json!({"filter": mine}))}]);
+    let world = World::new(sql, tables).await;
+    for (user_id, query, expected) in [
+        (
+            "7",
+            "mutation { update_doc(where: {}, _set: {n: 1}) { affected_rows } }",
+            json!({"update_doc": {"affected_rows": 2}}),
+        ),
+        (
+            "8",
+            "mutation { delete_doc(where: {}) { affected_rows } }",
+            json!({"delete_doc": {"affected_rows": 1}}),
+        ),
+        (
+            "7",
+            "mutation { delete_doc_by_pk(id: 3) { id } }",
+            json!({"delete_doc_by_pk": {"id": 3}}),
+        ),
+    ] {
+        let answer = world.ask(&user(user_id), query, json!({})).await;
+        assert_eq!(answer, expected, "{query}");
+    }
+}
+
+/// What it does instead is not counted, so that the answer would be wrong: Postgres says so where rows are asked for.
+#[tokio::test]
+async fn a_rule_that_does_something_else_is_refused() {
+    let sql = "CREATE TABLE doc (id int PRIMARY KEY, gone bool); INSERT INTO doc VALUES (1, false);
+        CREATE RULE keep AS ON DELETE TO doc DO INSTEAD UPDATE doc SET gone = true WHERE id = old.id";
+    let permission = json!([{"role": "user", "permission": {"filter": {}}}]);
+    let tables = json!([{"table": table("doc"), "delete_permissions": permission,
+        "select_permissions": [{"role": "user", "permission": {"columns": "*", "filter": {}}}]}]);
+    let world = World::new(sql, tables).await;
+    let delete = "mutation { delete_doc(where: {}) { affected_rows } }";
+    let answer = world.ask(&user("7"), delete, json!({})).await;
+    assert_eq!(answer["message"], "database query error", "{answer}");
+    assert_eq!(world.rows("SELECT gone::text FROM doc").await, [["false"]]);
+}

@@ -162,7 +162,7 @@ WITH RECURSIVE wanted AS (
     AND (key.condeferrable
       OR key.confdeltype NOT IN ('a', 'r', 'c', 'n')
       OR key.confdeltype IN ('c', 'n') AND (
-        class.relkind <> 'r' OR class.relhasrules OR class.relrowsecurity OR class.relhassubclass
+        class.relkind <> 'r' OR class.relispartition OR class.relhasrules OR class.relrowsecurity OR class.relhassubclass
         OR key.conrelid IN (
           SELECT further.confrelid FROM pg_catalog.pg_constraint AS further
           WHERE further.contype = 'f'
@@ -173,7 +173,11 @@ WITH RECURSIVE wanted AS (
           WHERE trigger.tgrelid = key.conrelid AND NOT trigger.tgisinternal)
         OR key.confdeltype = 'n' AND EXISTS (
           SELECT FROM pg_catalog.pg_constraint AS part
-          WHERE part.conrelid = key.conrelid AND (part.condeferrable OR part.contype IN ('c', 'x')))))
+          WHERE part.conrelid = key.conrelid AND (part.condeferrable OR part.contype IN ('c', 'x')))
+        OR key.confdeltype = 'n' AND EXISTS (
+          SELECT FROM pg_catalog.pg_attribute AS attribute
+          JOIN pg_catalog.pg_type AS type ON type.oid = attribute.atttypid AND type.typtype = 'd'
+          WHERE attribute.attrelid = key.conrelid AND attribute.attnum = ANY (key.conkey))))
 ), facts AS (
   SELECT relations.oid,
          json_build_object(
@@ -192,17 +196,18 @@ WITH RECURSIVE wanted AS (
                OR relations.oid IN (SELECT triggers.oid FROM triggers WHERE triggers.on_insert),
              relation.has_rules OR relation.is_restless
                OR relations.oid IN (SELECT triggers.oid FROM triggers WHERE triggers.on_update),
-             relations.relkind = 'r'
+             relations.relkind = 'r' AND NOT class.relispartition
                AND NOT (relation.has_rules OR class.relhassubclass OR relation.is_restless)
                AND relations.oid NOT IN (SELECT triggers.oid FROM triggers)
                AND relations.oid NOT IN (SELECT tied.oid FROM tied),
-             relations.relkind = 'r' AND NOT (relation.has_rules OR class.relhassubclass)
+             relations.relkind = 'r' AND NOT class.relispartition
+               AND NOT (relation.has_rules OR class.relhassubclass)
                AND relations.oid NOT IN (SELECT triggers.oid FROM triggers)
                AND relations.oid NOT IN (SELECT told_deletes.oid FROM told_deletes)),
            -- Whether what its keys say holds for all that a query sees, and only that: no tables inherit from it,
            -- no row security hides rows.
-           'whole', relations.relkind = 'p'
-             OR (relations.relkind = 'r' AND NOT class.relhassubclass AND NOT class.relrowsecurity),
+           'whole', NOT class.relrowsecurity
+             AND (relations.relkind = 'p' OR (relations.relkind = 'r' AND NOT class.relhassubclass)),
            'rows', greatest(class.reltuples, -1)::int8) AS facts
   FROM relations
   JOIN pg_catalog.pg_class AS class ON class.oid = relations.oid

@@ -453,7 +453,14 @@ async fn what_writing_does_besides() {
         CREATE TABLE followed (id int PRIMARY KEY);
         CREATE TABLE follows (id int REFERENCES followed ON UPDATE CASCADE);
         CREATE TABLE heir () INHERITS (plain);
-        CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE keeps (id int REFERENCES kept);";
+        CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE keeps (id int REFERENCES kept);
+        CREATE DOMAIN looked AS int CHECK (VALUE IS NULL OR VALUE > look());
+        CREATE TABLE freed (id int PRIMARY KEY);
+        CREATE TABLE frees (id int, freed looked REFERENCES freed ON DELETE SET NULL);
+        CREATE TABLE emptied (id int PRIMARY KEY);
+        CREATE TABLE empties (id int, emptied int REFERENCES emptied ON DELETE SET NULL);
+        CREATE TABLE whole (id int) PARTITION BY RANGE (id);
+        CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (9);";
     connection.simple(sql).await.unwrap();
     let tables = introspect_tables(&mut connection, Scope::All)
         .await
@@ -485,18 +492,24 @@ async fn what_writing_does_besides() {
             "asks: inserting updating nothing-else-on-delete",
             "borrows: inserting updating nothing-else-on-delete",
             "calls: inserting updating nothing-else-on-delete",
+            "emptied: nothing-else nothing-else-on-delete",
+            "empties: nothing-else nothing-else-on-delete",
             "followed: nothing-else-on-delete",
             "follows: nothing-else nothing-else-on-delete",
+            "freed: nothing-else",
+            "frees: nothing-else nothing-else-on-delete",
             "heir: inserting updating nothing-else-on-delete",
             "inserted: inserting",
             "keeps: nothing-else nothing-else-on-delete",
             "kept: nothing-else nothing-else-on-delete",
             "late: nothing-else-on-delete",
             "noted: ",
+            "part: ",
             "plain: ",
             "ruled: inserting updating",
             "secured: inserting updating",
             "updated: updating",
+            "whole: ",
         ]
     );
 }

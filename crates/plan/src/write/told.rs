@@ -1,8 +1,8 @@
 //! What a statement that writes gives back, and how its rows are checked.
 //!
 //! Where only columns of the written rows are told, `RETURNING` gives them as they are and whoever reads them writes
-//! the JSON: no CTE, no aggregate, one row per written row. Where only their number is told and none is checked, nothing
-//! is given back. Otherwise the statement stands in a `WITH`, and one row of texts tells all.
+//! the JSON: no CTE, no aggregate, one row per written row. Where only their number is told, none is checked and nothing
+//! happens besides, nothing is given back. Otherwise the statement stands in a `WITH`, and one row of texts tells all.
 //!
 //! A check comes in two forms. As a column it is looked at by whoever runs the statement, who can roll back. In a
 //! statement that is a transaction of its own nobody could: there a row that fails raises an error. Read next:
@@ -145,6 +145,26 @@ pub(super) struct Written<'a> {
     pub(super) row: Alias,
     pub(super) table: &'a QualifiedTable,
     pub(super) check: Option<Check>,
+    pub(super) besides: Besides,
+}
+
+/// What writing to a table does besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Besides {
+    /// Nothing.
+    Nothing,
+    /// Something, for all we know. A rule may do something else instead, of which Postgres' count says nothing, and
+    /// which it refuses to do where rows are asked for.
+    Anything,
+}
+
+impl Besides {
+    pub(super) fn of(is_nothing: bool) -> Self {
+        match is_nothing {
+            true => Self::Nothing,
+            false => Self::Anything,
+        }
+    }
 }
 
 /// Has a statement that writes give what is wanted.
@@ -159,6 +179,7 @@ pub(super) fn complete(
             return complete_rows(context, written, (fields, around), write);
         }
         if written.check.is_none()
+            && written.besides == Besides::Nothing
             && let Some(pieces) = as_count(output)
         {
             return complete_count(context, pieces, write);

@@ -272,6 +272,7 @@ fn unrelated_rows() {
     let author = author();
     let some = |name: &str| BoolExp::Exists {
         access: author.access(),
+        depend_on: DependOn::default(),
         condition: Box::new(is(&author, "name", Operator::Eq, text(name))),
     };
     articles("exists", some("Bob"), &[1, 2, 3, 4, 5, 6]);

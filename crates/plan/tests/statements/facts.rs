@@ -12,6 +12,7 @@ fn known(sizes: Sizes) -> JoinFacts {
         keys: KeyTypes::Same,
         lookup: Lookup::Indexed,
         sizes,
+        depend_on: DependOn::default(),
     }
 }
 
@@ -299,6 +300,7 @@ fn a_columns_name_may_be_that_of_our_number() {
     let odd = odd();
     let some = BoolExp::Exists {
         access: author().access(),
+        depend_on: DependOn::default(),
         condition: Box::new(BoolExp::always()),
     };
     let arguments = SelectArguments {
