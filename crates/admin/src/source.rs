@@ -323,7 +323,12 @@ impl SourceRuntime {
         refresh: SourceRefresh,
         environment: &Environment,
     ) -> Self {
-        let updated = self.updated(source, refresh.what, environment).await;
+        // Who asks for something of their own does not wait for what is owed: it is tried again by itself.
+        let what = match refresh.when_away {
+            WhenAway::Keep if self.is_behind => Reread::All,
+            WhenAway::Keep | WhenAway::Fail => refresh.what,
+        };
+        let updated = self.updated(source, what, environment).await;
         let failure = updated.catalog.as_ref().err();
         let is_away = failure.is_some_and(|failure| failure.is_away);
         match refresh.when_away {
@@ -341,9 +346,6 @@ impl SourceRuntime {
             .clone()
             .expect("only a source with a pool is kept");
         let (catalog, again) = match (&self.catalog, what) {
-            (Ok(_), _) if self.is_behind => {
-                return self.reread(pool, source, environment).await;
-            }
             (_, Reread::All) => return self.reread(pool, source, environment).await,
             // It is tried again by itself, and when everything is reloaded.
             (Err(_), _) => return self.clone(),
